@@ -1,0 +1,1 @@
+"""What we talk to: configuration, secrets and clients of the providers, and the archive."""

@@ -1,0 +1,1 @@
+"""In which order: the Prefect flows, and the command line over them."""

@@ -1,0 +1,1 @@
+"""What we do: the domain models, pure steps, and thin Prefect tasks over them."""
