@@ -1,0 +1,214 @@
+"""The records of images as rows, to be searched: an index over the archive's record files, rebuilt from them at will.
+
+Knows columns and JSON, not what they mean.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import Field
+from sqlalchemy import Connection, RowMapping, Select, and_, delete, func, insert, not_, select
+
+from blocks.archive.database import Database
+from blocks.archive.schema import images, members, verdicts
+from blocks.archive.sql import chunks, insert_all_absent
+from blocks.errors import ArchiveError
+from blocks.provider import Frozen
+
+FINGERPRINT_SIZE_BYTES = 24
+SHA256_DIGITS = 64
+T = TypeVar("T")
+
+_HEX_DIGITS = frozenset("0123456789abcdef")
+
+
+class CatalogueEntry(Frozen):
+    """An image's record, with the columns that it is searched by."""
+
+    sha256: str
+    size_bytes: int
+    media_type: str
+    width_px: int
+    height_px: int
+    shot_key: str
+    provider: str
+    model: str
+    prompt: str
+    seed: int | None
+    parent_sha256: str | None = Field(default=None, description="The image that this one is an edit of.")
+    campaign: str
+    edition: str
+    step: int = Field(description="0 for a first image, then one more with each edit.")
+    fingerprint: bytes = Field(default=b"", repr=False, description="24 bytes, or none where none was made.")
+    made_at: datetime
+    record_json: str = Field(repr=False)
+
+
+class Fingerprint(NamedTuple):
+    """What dedupe compares: a bare tuple, since an archive has millions of them."""
+
+    sha256: str
+    fingerprint: bytes
+    campaign: str
+    edition: str
+
+
+class VerdictRow(Frozen):
+    """What dedupe said of an image in one edition of a campaign."""
+
+    campaign: str
+    edition: str
+    sha256: str
+    kind: str
+    keeper_sha256: str | None = None
+    distance_bits: int | None = None
+    reason: str
+    rule: str
+
+
+class Member(NamedTuple):
+    """A shot's place in one edition of a campaign."""
+
+    shot_key: str
+    position: int
+    step: int
+
+
+class Catalogue:
+    """The images of an archive, in its database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, entries: Iterable[CatalogueEntry]) -> None:
+        """Records images; what is known by its SHA-256 already stays as it is."""
+        rows = [entry.model_dump() for entry in entries]
+        await self._database.write(lambda connection: insert_all_absent(connection, images, rows))
+
+    async def get(self, sha256: str) -> CatalogueEntry | None:
+        """The image with this SHA-256, or None."""
+        return next(iter(await self.entries([sha256])), None)
+
+    async def entries(self, sha256s: Iterable[str]) -> tuple[CatalogueEntry, ...]:
+        """The images with these SHA-256s, in the order asked for; unknown ones are left out."""
+        asked = list(dict.fromkeys(sha256s))
+        found = await self._database.read(partial(_entries, sha256s=asked))
+        return tuple(found[sha256] for sha256 in asked if sha256 in found)
+
+    async def find_prefix(self, prefix: str, limit: int = 10) -> tuple[CatalogueEntry, ...]:
+        """Images whose SHA-256 starts with these digits, at most `limit`; nothing for what are no such digits."""
+        digits = prefix.lower()
+        if not 1 <= len(digits) <= SHA256_DIGITS or not _HEX_DIGITS.issuperset(digits):
+            return ()
+        within = and_(images.c.sha256 >= digits, images.c.sha256 < f"{digits}g")
+        return await self._images(select(images).where(within).order_by(images.c.sha256).limit(limit))
+
+    async def children_of(self, sha256: str) -> tuple[CatalogueEntry, ...]:
+        """The edits of an image, the oldest first."""
+        edits = select(images).where(images.c.parent_sha256 == sha256)
+        return await self._images(edits.order_by(images.c.made_at, images.c.sha256))
+
+    async def count(self) -> int:
+        """How many images there are."""
+        return await self._database.read(lambda connection: connection.scalar(select(func.count(images.c.sha256))) or 0)
+
+    async def fingerprints(
+        self, *, exclude_campaign: str | None = None, exclude_edition: str | None = None, keepers_only: bool = False
+    ) -> tuple[Fingerprint, ...]:
+        """The fingerprints of all images that have one, the oldest first.
+
+        Args:
+            exclude_campaign: Leaves out the images that this campaign made or contains.
+            exclude_edition: Leaves out only those of this edition of it.
+            keepers_only: Leaves out the images that some campaign has found to repeat another.
+        """
+        statement = select(images.c.sha256, images.c.fingerprint, images.c.campaign, images.c.edition).where(
+            func.length(images.c.fingerprint) == FINGERPRINT_SIZE_BYTES
+        )
+        if exclude_campaign is not None:
+            statement = _without(statement, exclude_campaign, exclude_edition)
+        if keepers_only:
+            repeats = select(verdicts.c.sha256).where(verdicts.c.kind == "duplicate")
+            statement = statement.where(images.c.sha256.not_in(repeats))
+        return await self._read(statement.order_by(images.c.made_at, images.c.sha256), lambda row: Fingerprint(**row))
+
+    async def add_members(self, campaign: str, edition: str, shots: Iterable[tuple[str, int, int]]) -> None:
+        """Says which shots (shot key, position, step) an edition of a campaign consists of; known ones stay."""
+        rows = [
+            {"campaign": campaign, "edition": edition, "shot_key": shot_key, "position": position, "step": step}
+            for shot_key, position, step in shots
+        ]
+        await self._database.write(lambda connection: insert_all_absent(connection, members, rows))
+
+    async def members_of(self, campaign: str, edition: str) -> tuple[Member, ...]:
+        """The shots of an edition of a campaign, in the order of their positions."""
+        mine = select(members.c.shot_key, members.c.position, members.c.step).where(
+            members.c.campaign == campaign, members.c.edition == edition
+        )
+        return await self._read(mine.order_by(members.c.position, members.c.shot_key), lambda row: Member(**row))
+
+    async def images_of(self, campaign: str, edition: str) -> tuple[CatalogueEntry, ...]:
+        """The images of an edition of a campaign, in the order of its shots, also those that another one bought."""
+        mine = select(images).join(members, members.c.shot_key == images.c.shot_key)
+        mine = mine.where(members.c.campaign == campaign, members.c.edition == edition)
+        return await self._images(mine.order_by(members.c.position, images.c.made_at, images.c.sha256))
+
+    async def put_verdicts(self, campaign: str, edition: str, given: Iterable[VerdictRow]) -> None:
+        """Replaces all verdicts of an edition of a campaign at once.
+
+        Raises:
+            ArchiveError: A verdict belongs to another edition; nothing was changed.
+        """
+        rows = [verdict.model_dump() for verdict in given]
+        for row in rows:
+            if (row["campaign"], row["edition"]) != (campaign, edition):
+                raise ArchiveError(
+                    f"The verdict on {row['sha256']} belongs to {row['campaign']} {row['edition']}, "
+                    f"so it cannot be put into {campaign} {edition}."
+                )
+        await self._database.write(partial(_put_verdicts, campaign=campaign, edition=edition, rows=rows))
+
+    async def verdicts_of(self, campaign: str, edition: str) -> tuple[VerdictRow, ...]:
+        """The verdicts of an edition of a campaign, by SHA-256."""
+        mine = select(verdicts).where(verdicts.c.campaign == campaign, verdicts.c.edition == edition)
+        return await self._read(mine.order_by(verdicts.c.sha256), lambda row: VerdictRow(**row))
+
+    async def verdicts_for(self, sha256: str) -> tuple[VerdictRow, ...]:
+        """All verdicts on an image, whatever the campaign."""
+        on_it = select(verdicts).where(verdicts.c.sha256 == sha256)
+        return await self._read(on_it.order_by(verdicts.c.campaign, verdicts.c.edition), lambda row: VerdictRow(**row))
+
+    async def _images(self, statement: Select[Any]) -> tuple[CatalogueEntry, ...]:
+        return await self._read(statement, lambda row: CatalogueEntry(**row))
+
+    async def _read(self, statement: Select[Any], make: Callable[[RowMapping], T]) -> tuple[T, ...]:
+        """Runs a query, and makes its values beside it in the thread: a million rows must not hold up the loop."""
+        return await self._database.read(
+            lambda connection: tuple(make(row) for row in connection.execute(statement).mappings())
+        )
+
+
+def _entries(connection: Connection, sha256s: list[str]) -> dict[str, CatalogueEntry]:
+    found: dict[str, CatalogueEntry] = {}
+    for chunk in chunks(sha256s):
+        rows = connection.execute(select(images).where(images.c.sha256.in_(chunk))).mappings()
+        found |= {row["sha256"]: CatalogueEntry(**row) for row in rows}
+    return found
+
+
+def _without(statement: Select[Any], campaign: str, edition: str | None) -> Select[Any]:
+    """Leaves out what a campaign made, and what it contains although another one made it."""
+    made_by_it = [images.c.campaign == campaign]
+    its_members = select(members.c.shot_key).where(members.c.campaign == campaign)
+    if edition is not None:
+        made_by_it.append(images.c.edition == edition)
+        its_members = its_members.where(members.c.edition == edition)
+    return statement.where(not_(and_(*made_by_it)), images.c.shot_key.not_in(its_members))
+
+
+def _put_verdicts(connection: Connection, campaign: str, edition: str, rows: list[dict[str, Any]]) -> None:
+    connection.execute(delete(verdicts).where(verdicts.c.campaign == campaign, verdicts.c.edition == edition))
+    if rows:
+        connection.execute(insert(verdicts), rows)

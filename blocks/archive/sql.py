@@ -1,0 +1,37 @@
+"""The few things that SQLite and PostgreSQL do alike and SQLAlchemy spells twice."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+MAX_PARAMETERS_PER_STATEMENT = 500
+"""Well below what either database takes (32766), so that one statement never becomes huge."""
+
+T = TypeVar("T")
+
+
+def insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Inserts a row unless its key is taken; True where this call inserted it. This is what locks a shot."""
+    return connection.execute(_insert_or_nothing(connection, table), row).rowcount > 0
+
+
+def insert_all_absent(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts the rows whose keys are not taken."""
+    if rows:
+        connection.execute(_insert_or_nothing(connection, table), rows)
+
+
+def chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    """Cuts values into lists that fit into one statement's parameters."""
+    iterator = iter(values)
+    while chunk := list(islice(iterator, MAX_PARAMETERS_PER_STATEMENT)):
+        yield chunk
+
+
+def _insert_or_nothing(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()

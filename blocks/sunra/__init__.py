@@ -1,0 +1,1 @@
+"""Sunra's API: credentials, client, and how it keeps our contract."""

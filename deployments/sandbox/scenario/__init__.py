@@ -1,0 +1,1 @@
+"""Scenario's API, as its documents tell it."""

@@ -1,0 +1,1 @@
+"""Sunra's API, as its documents tell it."""

@@ -1,0 +1,84 @@
+"""An open account with one provider, and what a run learns about it: prices, uploaded references, typical durations."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from blocks.archive.layout import object_key
+from blocks.archive.store import Store
+from blocks.errors import ProviderUnavailable, RateLimited
+from blocks.provider import Money, PictureRequest, Provider
+from blocks.waiting import Pace
+
+
+class Credentials(Protocol):
+    """What the credentials blocks of both providers have in common."""
+
+    sandbox: bool
+    max_in_flight: int
+
+    def get_provider(self) -> Provider:
+        """Makes the provider's client, not yet open."""
+        ...
+
+    def in_currency(self, money: Money) -> Money | None:
+        """Converts to the block's currency, where it knows a rate."""
+        ...
+
+
+class Account:
+    """An open account with a provider, and what this run has learned about it."""
+
+    def __init__(self, provider: Provider, credentials: Credentials) -> None:
+        self.provider = provider
+        self.sandbox = credentials.sandbox
+        self.pace = Pace()
+        self.slots = asyncio.Semaphore(credentials.max_in_flight)
+        self._credentials = credentials
+        self._prices: dict[PictureRequest, asyncio.Future[Money | None]] = {}
+        self._handles: dict[str, asyncio.Future[str]] = {}
+
+    async def price(self, request: PictureRequest, handles: Sequence[str]) -> Money | None:
+        """Says what a request costs; asked once for all requests that differ in text, seed and pictures alone.
+
+        None where nobody knows, or where the provider cannot say now.
+        """
+        alike = request.model_copy(update={"prompt": "-", "seed": 0, "references": ("",) * len(handles)})
+        if alike not in self._prices:
+            self._prices[alike] = asyncio.ensure_future(self._ask_price(request, handles))
+        return await self._prices[alike]
+
+    async def _ask_price(self, request: PictureRequest, handles: Sequence[str]) -> Money | None:
+        try:
+            return await self.provider.price(request, handles)
+        except (ProviderUnavailable, RateLimited):
+            return None  # unknown is not free: with a budget set, the caller stops here
+
+    def in_unit(self, money: Money, unit: str) -> Money | None:
+        """Converts to the unit of a budget, where the block knows a rate."""
+        if money.unit == unit:
+            return money
+        converted = self._credentials.in_currency(money)
+        return converted if converted is not None and converted.unit == unit else None
+
+    async def handles(self, sha256s: Iterable[str], store: Store) -> tuple[str, ...]:
+        """Gives the provider the pictures it does not have yet in this run; each once, however many shots use it."""
+        return tuple([await self._handle(sha256, store) for sha256 in sha256s])
+
+    async def _handle(self, sha256: str, store: Store) -> str:
+        upload = self._handles.get(sha256)
+        if upload is None or (upload.done() and (upload.cancelled() or upload.exception() is not None)):
+            upload = self._handles[sha256] = asyncio.ensure_future(self._upload(sha256, store))
+        return await asyncio.shield(upload)  # others wait for the same upload
+
+    async def _upload(self, sha256: str, store: Store) -> str:
+        data = await store.get(object_key(sha256))
+        media_type = _media_type(data)
+        return await self.provider.upload(data, media_type, f"{sha256[:16]}.{media_type.removeprefix('image/')}")
+
+
+def _media_type(data: bytes) -> str:
+    """Tells the type of bytes that were checked when they came into the archive."""
+    if data.startswith(b"\x89PNG"):
+        return "image/png"
+    return "image/jpeg" if data.startswith(b"\xff\xd8") else "image/webp"

@@ -1,0 +1,76 @@
+"""Images + verdicts -> archive: which images belong to a campaign, and what was said about each.
+
+The bytes and records are there already, from the moment they were paid for (`tasks/ingest.py`).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from blocks.archive.catalogue import Catalogue, VerdictRow
+from blocks.archive.ledger import LedgerEntry
+from blocks.errors import ArchiveError
+from tasks.dedupe import Keeper
+from tasks.models import RECORD_FORMAT, ImageRecord, Shot, Verdict
+from tasks.near import FINGERPRINT_RULE
+from tasks.studio import RunIdentity, Studio
+
+
+@task(name="archive", cache_policy=NO_CACHE)
+async def archive(shots: Sequence[Shot], verdicts: Sequence[Verdict], studio: Studio) -> int:
+    """Writes down what belongs to the campaign and what was said about it; returns the number of images."""
+    run = studio.run
+    catalogue = studio.archive.catalogue
+    await catalogue.add_members(run.campaign, run.edition, [(shot.key, shot.position, shot.step) for shot in shots])
+    await catalogue.put_verdicts(run.campaign, run.edition, [_row(verdict, run) for verdict in verdicts])
+    return len(verdicts)
+
+
+async def archived_images(entries: Iterable[LedgerEntry], catalogue: Catalogue) -> dict[str, tuple[ImageRecord, ...]]:
+    """Finds the images of shots that are done, by shot key.
+
+    A shot whose images are not all in the catalogue is left out: it is collected again, which buys nothing.
+    """
+    done = list(entries)
+    wanted = [sha256 for entry in done for sha256 in entry.images]
+    known = {each.sha256: read_record(each.record_json) for each in await catalogue.entries(wanted)}
+    return {
+        entry.shot_key: tuple(known[sha256] for sha256 in entry.images)
+        for entry in done
+        if entry.images and all(sha256 in known for sha256 in entry.images)
+    }
+
+
+async def keepers_of_others(studio: Studio) -> tuple[Keeper, ...]:
+    """Lists what new images are held against: all keepers of the archive but those of this campaign and edition."""
+    run = studio.run
+    prints = await studio.archive.catalogue.fingerprints(
+        exclude_campaign=run.campaign, exclude_edition=run.edition, keepers_only=True
+    )
+    return tuple(Keeper(sha256=each.sha256, fingerprint=each.fingerprint.hex()) for each in prints)
+
+
+def read_record(text: str) -> ImageRecord:
+    """Reads a record.
+
+    Raises:
+        ArchiveError: It was written by a newer version.
+    """
+    record = ImageRecord.model_validate_json(text)
+    if record.format > RECORD_FORMAT:
+        raise ArchiveError(f"Record {record.sha256} has format {record.format}; this version reads {RECORD_FORMAT}.")
+    return record
+
+
+def _row(verdict: Verdict, run: RunIdentity) -> VerdictRow:
+    return VerdictRow(
+        campaign=run.campaign,
+        edition=run.edition,
+        sha256=verdict.sha256,
+        kind=verdict.kind,
+        keeper_sha256=verdict.keeper_sha256,
+        distance_bits=verdict.distance_bits,
+        reason=verdict.reason,
+        rule=FINGERPRINT_RULE,
+    )

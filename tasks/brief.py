@@ -1,0 +1,234 @@
+"""The brief: the one typed document that describes a campaign, and how it is read from YAML.
+
+A brief that cannot work is refused here, with the place in the document and a way to mend it, before anything is
+bought. What only a provider can know (its limits) is checked when the shots are planned.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+
+from blocks.errors import BriefError
+from blocks.provider import MAX_SEED, AspectRatio, Frozen, LoraWeight, Money, PictureFormat, ProviderName
+from tasks.prompts import parse
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+"""Names become folder names and keys: lower-case letters, digits and dashes."""
+
+Role = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,30}$")]
+
+MAX_PROMPTS = 10_000
+"""More than this in one campaign is more often a mistake in a template than a wish."""
+
+
+class Axis(Frozen):
+    """A named list of values; `${name}` in a prompt stands for one of them, the same at every place."""
+
+    name: Role
+    values: tuple[str, ...] = Field(min_length=1)
+
+
+class ReferenceSource(Frozen):
+    """A reference picture: its role, and the file (relative to the brief) or URL that it is read from."""
+
+    role: Role
+    source: str = Field(min_length=1)
+
+
+def _pairs(first: str, second: str) -> BeforeValidator:
+    """Lets people write `{light: [dawn, noon]}` where the model is a list of small objects."""
+
+    def read(value: object) -> object:
+        if isinstance(value, Mapping):
+            return [{first: key, second: item} for key, item in value.items()]
+        return value
+
+    return BeforeValidator(read)
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class ModelSettings(Frozen):
+    """How a model is asked, for generation and edits alike. What is left out is the provider's default."""
+
+    model: str | None = Field(
+        default=None, description="Another model id of the provider; its klein model if left out."
+    )
+    width_px: int | None = Field(default=None, description="Scenario only: 128 to 2048, a multiple of 16.")
+    height_px: int | None = Field(default=None, description="Scenario only: 128 to 2048, a multiple of 16.")
+    aspect_ratio: AspectRatio | None = Field(default=None, description="Sunra only.")
+    steps: int | None = Field(default=None, description="Inference steps.")
+    guidance: float | None = Field(default=None, description="Scenario only: how closely the prompt is followed.")
+    output_format: PictureFormat | None = Field(default=None, description="Sunra only.")
+    loras: tuple[LoraWeight, ...] = ()
+    references: tuple[Role, ...] = Field(default=(), description="Roles of the reference pictures to send, in order.")
+
+
+class Generation(ModelSettings):
+    """How pictures are generated from prompts."""
+
+    provider: ProviderName = "scenario"
+    outputs: int = Field(default=1, description="Pictures of one job, where the provider can make several.")
+
+
+class EditStep(ModelSettings):
+    """One edit, applied to the result of the step before. The picture itself is image 1, references follow."""
+
+    instruction: str = Field(min_length=1)
+    provider: ProviderName = "sunra"
+
+
+class Dedupe(Frozen):
+    """What counts as a repeat."""
+
+    scope: Literal["campaign", "archive"] = Field(default="archive", description="What new pictures are compared with.")
+    threshold: Literal["strict", "normal", "loose"] = "normal"
+    distance_bits: int | None = Field(default=None, ge=0, le=96, description="Of 192; overrides the named threshold.")
+
+
+class Brief(Frozen):
+    """What a campaign shall make."""
+
+    name: Name
+    title: str | None = Field(default=None, max_length=200)
+    prompts: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(min_length=1)
+    axes: Annotated[tuple[Axis, ...], _pairs("name", "values")] = ()
+    count: int | None = Field(default=None, ge=1, le=MAX_PROMPTS, description="Prompts to draw; all if left out.")
+    seeds: int = Field(default=1, ge=1, le=1000, description="Pictures of each prompt, each from its own seed.")
+    seed: int = Field(default=0, ge=0, le=MAX_SEED, description="Where all random choices of this brief start.")
+    generate: Generation = Generation()
+    references: Annotated[tuple[ReferenceSource, ...], _pairs("role", "source")] = ()
+    edits: tuple[EditStep, ...] = Field(
+        default=(), description="A chain; each step edits the result of the one before."
+    )
+    edit: Literal["keepers", "all"] = Field(default="keepers", description="Which generated pictures are edited.")
+    dedupe: Dedupe = Dedupe()
+    budget: Money | None = Field(default=None, description="Amount and unit that this campaign may cost.")
+    archive: str | None = Field(default=None, description="Folder of the archive.")
+    on_lost: Literal["hold", "resubmit"] = Field(
+        default="hold", description="What to do with a shot of which nobody can say whether it was bought."
+    )
+    job_timeout_seconds: float = Field(default=900, gt=0, le=86_400)
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        _refuse_twice("axes", [axis.name for axis in self.axes])
+        _refuse_twice("references", [reference.role for reference in self.references])
+        for template in self.prompts:
+            parse(template, self.axis_names)
+        known = {reference.role for reference in self.references}
+        for where, settings in self._all_settings():
+            for role in settings.references:
+                if role not in known:
+                    raise BriefError(
+                        f"{where}: no reference has the role {role!r}.{suggestion(role, known)}", where=where
+                    )
+        return self
+
+    def _all_settings(self) -> tuple[tuple[str, ModelSettings], ...]:
+        edits = tuple((f"edits.{number}.references", edit) for number, edit in enumerate(self.edits))
+        return (("generate.references", self.generate), *edits)
+
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        """Names that `${…}` may use."""
+        return tuple(axis.name for axis in self.axes)
+
+    @property
+    def shown_title(self) -> str:
+        """What people read above the contact sheet."""
+        return self.title or self.name.replace("-", " ").capitalize()
+
+
+def _refuse_twice(where: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise BriefError(f"{where}: {name!r} stands there twice.", where=where)
+
+
+def suggestion(word: str, known: set[str]) -> str:
+    """Ends a message with the nearest known word, or with all of them."""
+    near = difflib.get_close_matches(word, sorted(known), n=1)
+    if near:
+        return f" Did you mean {near[0]!r}?"
+    return f" Known: {', '.join(sorted(known))}." if known else ""
+
+
+def load_brief(source: Brief | str | Path) -> Brief:
+    """Reads a brief from a YAML file; a brief that is one already is handed through.
+
+    Reference files are named relative to the brief's own folder.
+
+    Raises:
+        BriefError: The file is missing, is no YAML, or describes no campaign that could run.
+    """
+    if isinstance(source, Brief):
+        return source
+    path = Path(source)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise BriefError(f"There is no brief at {path}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BriefError(f"{path} cannot be read as a brief: {error}") from error
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BriefError(f"{path} is no valid YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise BriefError(f"{path} holds no brief: a mapping with at least `name` and `prompts` is expected.")
+    brief = read_brief(document, shown_as=path.name)
+    return brief.model_copy(update={"references": tuple(_beside(path.parent, each) for each in brief.references)})
+
+
+def read_brief(document: Mapping[str, Any], *, shown_as: str) -> Brief:
+    """Makes a brief of what a YAML file or a form holds.
+
+    Raises:
+        BriefError: One line for each thing that is wrong.
+    """
+    try:
+        return Brief.model_validate(document)
+    except ValidationError as error:
+        lines = [_in_words(item, document) for item in error.errors()]
+        raise BriefError("\n".join([f"{shown_as} cannot be used:", *(f"  - {line}" for line in lines)])) from error
+    except BriefError as error:
+        raise BriefError(f"{shown_as} cannot be used: {error}", where=error.where) from error
+
+
+def _in_words(item: Any, document: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{place}: unknown field.{suggestion(str(item['loc'][-1]), _fields_at(item['loc'][:-1]))}"
+    if item["type"] == "missing":
+        return f"{place}: is missing."
+    return f"{place or 'the brief'}: {item['msg']} (got {_shortened(item['input'])})."
+
+
+def _fields_at(location: tuple[int | str, ...]) -> set[str]:
+    models: Mapping[str, type[BaseModel]] = {
+        "generate": Generation,
+        "edits": EditStep,
+        "dedupe": Dedupe,
+        "budget": Money,
+        "loras": LoraWeight,
+    }
+    names = [part for part in location if isinstance(part, str) and part in models]
+    return set((models[names[-1]] if names else Brief).model_fields)
+
+
+def _shortened(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:59]}…"
+
+
+def _beside(folder: Path, reference: ReferenceSource) -> ReferenceSource:
+    if reference.source.startswith(("http://", "https://")):
+        return reference
+    return reference.model_copy(update={"source": str(folder / Path(reference.source).expanduser())})

@@ -1,0 +1,98 @@
+"""Shot -> images, in two tasks: `submit` buys, `collect` brings home what was bought.
+
+They are two because they fail differently. A submit may be repeated only with proof that nothing was accepted. From
+the moment the job id is in the ledger nothing is bought again, and all else may be repeated as long as there is time.
+"""
+
+from prefect import task
+
+from blocks.provider import Frozen, JobFailure, JobState, JobStatus, Ticket
+from blocks.waiting import wait_until_final
+from tasks.ingest import ingest
+from tasks.models import ImageRecord, Shot
+from tasks.options import (
+    COLLECT_DELAYS_SECONDS,
+    COLLECT_RETRIES,
+    RETRY_JITTER,
+    SUBMIT_DELAYS_SECONDS,
+    SUBMIT_RETRIES,
+    ShotCache,
+    is_safe_to_collect_again,
+    is_safe_to_submit_again,
+)
+from tasks.purchase import Purchase
+from tasks.studio import Studio
+
+
+class Collected(Frozen):
+    """The images of one shot."""
+
+    images: tuple[ImageRecord, ...]
+
+
+@task(
+    name="submit",
+    task_run_name="submit {shot.label}",
+    cache_policy=ShotCache(stage="submit"),
+    result_serializer="json",
+    retries=SUBMIT_RETRIES,
+    retry_delay_seconds=SUBMIT_DELAYS_SECONDS,
+    retry_jitter_factor=RETRY_JITTER,
+    retry_condition_fn=is_safe_to_submit_again,
+)
+async def submit(shot: Shot, studio: Studio, attempt: int) -> Ticket:
+    """Buys a shot once among all runs and workers, and returns the receipt.
+
+    Args:
+        shot: What to buy.
+        studio: What this run holds open.
+        attempt: How often the ledger had seen this shot when the run began; part of the cache key, so that a shot that
+            is tried again does not meet the receipt of its failure.
+
+    Raises:
+        NothingAccepted: Nothing was bought; the money is released.
+        OutcomeUnknown: It may have been bought and cannot be found; the money stays counted.
+        BudgetExhausted: It would pass the budget.
+    """
+    return await Purchase(shot, studio).ticket()
+
+
+@task(
+    name="collect",
+    task_run_name="collect {shot.label}",
+    cache_policy=ShotCache(stage="collect"),
+    result_serializer="json",
+    retries=COLLECT_RETRIES,
+    retry_delay_seconds=COLLECT_DELAYS_SECONDS,
+    retry_jitter_factor=RETRY_JITTER,
+    retry_condition_fn=is_safe_to_collect_again,
+)
+async def collect(shot: Shot, ticket: Ticket, studio: Studio, attempt: int) -> Collected:
+    """Waits for a job, brings its pictures into the archive, and closes the shot in the ledger.
+
+    Args:
+        shot: What was bought.
+        ticket: The receipt.
+        studio: What this run holds open.
+        attempt: As in `submit`.
+
+    Raises:
+        JobFailed: The provider could not make the picture.
+        JobTimedOut: It is still at work; a later run collects it.
+    """
+    purchase = Purchase(shot, studio)
+    status = await wait_until_final(
+        purchase.account.provider,
+        ticket.job_id,
+        deadline_seconds=studio.job_timeout_seconds,
+        pace=purchase.account.pace,
+    )
+    if status.state is not JobState.SUCCEEDED:
+        raise await purchase.failed(status.failure or _unexplained(status), status.billed)
+    images = await ingest(shot, status, studio)
+    await purchase.done(images, status)
+    return Collected(images=images)
+
+
+def _unexplained(status: JobStatus) -> JobFailure:
+    return JobFailure(code=status.provider_status, message=f"The job ended as {status.provider_status}.")

@@ -1,0 +1,121 @@
+"""Bytes -> archive: what was paid for is fetched, checked, stored and recorded, in this order.
+
+Each step is idempotent and durable before the next: a run that is killed anywhere in between is simply run again.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+
+from blocks.archive.catalogue import CatalogueEntry
+from blocks.archive.layout import object_key, quarantine_key, record_key
+from blocks.errors import BadPicture, LinkExpired, ProviderUnavailable
+from blocks.provider import DownloadedPicture, JobStatus, Money, Provider, RemotePicture
+from tasks.checks import decode_and_check
+from tasks.models import Checks, ImageRecord, Shot, sha256_of
+from tasks.studio import Studio
+
+DOWNLOAD_ATTEMPTS = 4
+DOWNLOAD_PAUSE_SECONDS = 0.5
+
+
+async def ingest(shot: Shot, status: JobStatus, studio: Studio) -> tuple[ImageRecord, ...]:
+    """Brings the pictures of a finished job into the archive, in the order of its outputs.
+
+    Raises:
+        LinkExpired: The URL is dead, and the provider has no fresh one.
+        ProviderUnavailable: They could not be fetched now.
+        BadPicture: What came is no picture; its bytes lie in quarantine.
+    """
+    provider = studio.account(shot.provider).provider
+    remote = await provider.pictures(status)
+    pictures = await asyncio.gather(*(_fetch(provider, status, each) for each in remote))
+    share = _share(status.billed, len(remote))
+    records = [
+        await _keep(picture, each.index, shot, status.job_id, share, studio)
+        for each, picture in zip(remote, pictures, strict=True)
+    ]
+    await studio.archive.catalogue.add([_entry(record) for record in records])
+    return tuple(records)
+
+
+async def _fetch(provider: Provider, status: JobStatus, picture: RemotePicture) -> DownloadedPicture:
+    """Fetches one picture; a transfer that is cut is repeated, a dead URL is asked for afresh."""
+    for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
+        try:
+            return await provider.download(picture)
+        except (ProviderUnavailable, BadPicture):
+            if attempt == DOWNLOAD_ATTEMPTS:
+                raise
+        except LinkExpired:
+            if attempt == DOWNLOAD_ATTEMPTS or not provider.capabilities.renews_links:
+                raise
+            picture = (await provider.pictures(status))[picture.index]
+        await asyncio.sleep(DOWNLOAD_PAUSE_SECONDS * attempt)
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+async def _keep(
+    picture: DownloadedPicture, index: int, shot: Shot, job_id: str, cost: Money | None, studio: Studio
+) -> ImageRecord:
+    sha256 = sha256_of(picture.data)
+    checks = await _check(picture, sha256, shot, studio)
+    record = ImageRecord(
+        sha256=sha256,
+        shot_key=shot.key,
+        provider=shot.provider,
+        sandbox=shot.sandbox,
+        job_id=job_id,
+        output_index=index,
+        request=shot.request,
+        prompt=shot.prompt,
+        step=shot.step,
+        parent_sha256=shot.parent_sha256,
+        references=shot.references,
+        campaign=studio.run.campaign,
+        edition=studio.run.edition,
+        position=shot.position,
+        cost=cost,
+        checks=checks,
+        made_at=datetime.now(UTC),
+    )
+    await studio.archive.store.put_if_absent(object_key(sha256), picture.data)
+    await studio.archive.store.put_if_absent(record_key(sha256), record.model_dump_json(indent=1).encode())
+    return record
+
+
+async def _check(picture: DownloadedPicture, sha256: str, shot: Shot, studio: Studio) -> Checks:
+    """Decodes the bytes. Paid bytes that fail are never thrown away: they go to quarantine."""
+    try:
+        async with studio.decoding:
+            return await asyncio.to_thread(decode_and_check, picture.data, f"The picture of {shot.label}")
+    except BadPicture:
+        await studio.archive.store.put_if_absent(quarantine_key(sha256), picture.data)
+        raise
+
+
+def _share(billed: Money | None, pictures: int) -> Money | None:
+    """Divides a job's bill among its pictures."""
+    return None if billed is None or pictures == 0 else Money(amount=billed.amount / pictures, unit=billed.unit)
+
+
+def _entry(record: ImageRecord) -> CatalogueEntry:
+    """Makes the row by which the catalogue finds a record."""
+    return CatalogueEntry(
+        sha256=record.sha256,
+        size_bytes=record.checks.size_bytes,
+        media_type=record.checks.media_type,
+        width_px=record.checks.width_px,
+        height_px=record.checks.height_px,
+        shot_key=record.shot_key,
+        provider=record.provider,
+        model=record.request.model,
+        prompt=record.prompt.text,
+        seed=record.request.seed,
+        parent_sha256=record.parent_sha256,
+        campaign=record.campaign,
+        edition=record.edition,
+        step=record.step,
+        fingerprint=bytes.fromhex(record.checks.fingerprint),
+        made_at=record.made_at,
+        record_json=record.model_dump_json(),
+    )

@@ -1,0 +1,199 @@
+"""The nouns of the work, as frozen values that tasks and flows hand to each other.
+
+No Prefect and no httpx here. The brief, which people write, has its own module: `tasks/brief.py`.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Literal, Self
+
+import rfc8785
+from pydantic import Field
+
+from blocks.provider import MAX_SEED, Frozen, Money, PictureRequest, ProviderName
+
+RECORD_FORMAT = 1
+"""Version of the record files in an archive. It only grows; a reader refuses what is newer than itself."""
+
+
+def sha256_of(data: bytes) -> str:
+    """Names bytes: the hexadecimal SHA-256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def derive_seed(*parts: str | int) -> int:
+    """Draws a seed that depends on nothing but its parts, the same on every machine (0 to 2**31 - 1)."""
+    return int.from_bytes(hashlib.sha256(rfc8785.dumps(list(parts))).digest()[:8]) % (MAX_SEED + 1)
+
+
+class Binding(Frozen):
+    """One choice that made a prompt: an axis and its value."""
+
+    name: str
+    value: str
+
+
+class Prompt(Frozen):
+    """One finished text, with the choices that made it."""
+
+    text: str
+    template: str
+    bindings: tuple[Binding, ...] = ()
+
+
+class ReferenceUse(Frozen):
+    """A reference picture in its role, known by the SHA-256 of its bytes."""
+
+    role: str
+    sha256: str
+
+
+class Shot(Frozen):
+    """One planned, priced request.
+
+    Its key is made of what is bought (`provider`, `sandbox`, `request`) and of nothing else, so that the same work has
+    the same key in every campaign and on every machine. The other fields say where it comes from.
+    """
+
+    provider: ProviderName
+    sandbox: bool = Field(
+        description="True when the provider is the local stand-in: not the same work as the vendor's."
+    )
+    request: PictureRequest
+    prompt: Prompt
+    position: int = Field(ge=0, description="Place in the plan: prompts first, then seeds, then edits.")
+    step: int = Field(default=0, ge=0, description="0: generated; n: made by the n-th edit of its chain.")
+    parent_sha256: str | None = None
+    references: tuple[ReferenceUse, ...] = ()
+
+    @cached_property
+    def key(self) -> str:
+        """The shot key: SHA-256 of the canonical JSON (RFC 8785) of what is bought."""
+        work = {
+            "provider": self.provider,
+            "sandbox": self.sandbox,
+            "request": self.request.model_dump(mode="json", exclude_none=True),
+        }
+        return sha256_of(rfc8785.dumps(work))
+
+    @property
+    def label(self) -> str:
+        """What a person reads in a list of runs: `edit 2 · 9f86d081`."""
+        return f"{'shot' if self.step == 0 else f'edit {self.step}'} · {self.key[:8]}"
+
+
+class Checks(Frozen):
+    """What one full decode of the bytes found out."""
+
+    media_type: Literal["image/png", "image/jpeg", "image/webp"]
+    width_px: int
+    height_px: int
+    size_bytes: int
+    fingerprint: str = Field(description="48 hexadecimal digits: the 192 bits of `tasks/near.py`.")
+
+
+class ImageRecord(Frozen):
+    """Everything about one image: where it came from, what it cost, how to make it again. Written once."""
+
+    format: int = RECORD_FORMAT
+    sha256: str
+    shot_key: str
+    provider: ProviderName
+    sandbox: bool
+    job_id: str
+    output_index: int
+    request: PictureRequest
+    prompt: Prompt
+    step: int
+    parent_sha256: str | None
+    references: tuple[ReferenceUse, ...]
+    campaign: str
+    edition: str
+    position: int
+    cost: Money | None = Field(description="What this image cost; None where nobody says.")
+    checks: Checks
+    made_at: datetime
+
+
+class Verdict(Frozen):
+    """What dedupe says about one image. A record, never a deletion."""
+
+    sha256: str
+    kind: Literal["keeper", "duplicate"]
+    keeper_sha256: str = Field(description="The image itself, or the one that it repeats.")
+    distance_bits: int = Field(ge=0, description="Bits of 192 that differ from the keeper.")
+    reason: str
+
+
+class Failure(Frozen):
+    """A shot that made no picture, and why, in words for a person."""
+
+    shot_key: str
+    prompt: str
+    step: int
+    kind: str = Field(description="Name of the error class, such as `JobFailed`.")
+    message: str
+
+
+class Made(Frozen):
+    """What became of a number of shots."""
+
+    images: tuple[ImageRecord, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    bought: int = 0
+    reused: int = 0
+
+    def __add__(self, other: "Made") -> "Made":
+        return Made(
+            images=self.images + other.images,
+            failures=self.failures + other.failures,
+            bought=self.bought + other.bought,
+            reused=self.reused + other.reused,
+        )
+
+
+class Cost(Frozen):
+    """Amounts in several units, one for each: creative units and dollars do not add up."""
+
+    amounts: tuple[Money, ...] = ()
+
+    @classmethod
+    def of(cls, amounts: Iterable[Money | None]) -> Self:
+        """Adds up what is known, unit by unit."""
+        totals: dict[str, Decimal] = {}
+        for money in amounts:
+            if money is not None:
+                totals[money.unit] = totals.get(money.unit, Decimal(0)) + money.amount
+        return cls(amounts=tuple(Money(amount=total, unit=unit) for unit, total in sorted(totals.items())))
+
+    def __str__(self) -> str:
+        return " + ".join(str(money) for money in self.amounts) or "nothing"
+
+
+class CampaignResult(Frozen):
+    """What a campaign made."""
+
+    campaign: str
+    edition: str
+    archive: str = Field(description="Root of the archive.")
+    images: tuple[ImageRecord, ...]
+    verdicts: tuple[Verdict, ...]
+    failures: tuple[Failure, ...]
+    bought: int = Field(description="Shots that this run bought.")
+    reused: int = Field(description="Shots that an earlier run had bought.")
+    cost: Cost = Field(description="What this run spent, as far as the providers say.")
+    contact_sheet: str = Field(description="Path of the contact sheet.")
+
+    @property
+    def keepers(self) -> tuple[ImageRecord, ...]:
+        """The images that are not duplicates, in the order of the plan."""
+        kept = {verdict.sha256 for verdict in self.verdicts if verdict.kind == "keeper"}
+        return tuple(image for image in self.images if image.sha256 in kept)
+
+    @property
+    def duplicates(self) -> tuple[Verdict, ...]:
+        """The verdicts on images that repeat another."""
+        return tuple(verdict for verdict in self.verdicts if verdict.kind == "duplicate")

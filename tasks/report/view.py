@@ -1,0 +1,171 @@
+"""What a contact sheet shows, as plain values: made from a `Sheet`, with no bytes and no HTML.
+
+Words of this page: a **frame** is one picture with its number; a **family** is one generated picture with everything
+that was edited out of it; a **repeat** is a duplicate, folded under its keeper. Frames are numbered as on film: the
+pictures of family 12 are `12`, `12A`, `12B`.
+"""
+
+import re
+from datetime import datetime
+from functools import cached_property
+from itertools import pairwise
+from typing import Literal
+
+from blocks.provider import Frozen
+from tasks.models import Cost, Failure, ImageRecord, Prompt, ReferenceUse, Verdict
+
+FrameState = Literal["keeper", "duplicate", "unjudged", "archived"]
+
+
+class Sheet(Frozen):
+    """Everything that one contact sheet is made from: a campaign's outcome."""
+
+    title: str
+    campaign: str
+    edition: str
+    images: tuple[ImageRecord, ...]
+    verdicts: tuple[Verdict, ...]
+    failures: tuple[Failure, ...]
+    cost: Cost
+    bought: int
+    reused: int
+    references: tuple[ReferenceUse, ...]
+    made_at: datetime
+
+
+class Frame(Frozen):
+    """One picture on the sheet."""
+
+    label: str
+    sha256: str
+    state: FrameState
+    readable: bool
+    image: ImageRecord | None = None
+    verdict: Verdict | None = None
+    repeats: str | None = None
+    """The number of the frame that a duplicate repeats; None for other states and keepers of older campaigns."""
+
+    @property
+    def instruction(self) -> str:
+        """The text that made this picture out of its parent; empty for a generated one."""
+        return self.image.request.prompt if self.image is not None and self.image.step > 0 else ""
+
+
+class Repeats(Frozen):
+    """A keeper with the duplicates that are folded under it."""
+
+    keeper: Frame
+    duplicates: tuple[Frame, ...]
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The keeper, then its duplicates."""
+        return (self.keeper, *self.duplicates)
+
+
+class Family(Frozen):
+    """One generated picture and all that was edited out of it."""
+
+    root: Frame
+    strips: tuple[tuple[Frame, ...], ...]
+    """The edit chains, each from the root to its last edit; empty where nothing was edited."""
+    repeats: tuple[Repeats, ...]
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """Every picture of the family once, the root first."""
+        return tuple({frame.sha256: frame for strip in ((self.root,), *self.strips) for frame in strip}.values())
+
+    @property
+    def comparisons(self) -> tuple[tuple[Frame, Frame], ...]:
+        """What is worth a before and after: each whole chain, then its single steps."""
+        whole = [(strip[0], strip[-1]) for strip in self.strips]
+        steps = [pair for strip in self.strips for pair in pairwise(strip)]
+        pairs = {(before.sha256, after.sha256): (before, after) for before, after in whole + steps}
+        return tuple(pair for pair in pairs.values() if pair[0].readable and pair[1].readable)
+
+    @property
+    def keepers(self) -> int:
+        """How many of its pictures are no duplicates."""
+        return sum(frame.state in {"keeper", "unjudged"} for frame in self.frames)
+
+
+class Words(Frozen):
+    """A piece of a prompt, and the axis that chose it."""
+
+    text: str
+    axis: str | None = None
+
+
+class Section(Frozen):
+    """A prompt with the families that it made."""
+
+    prompt: Prompt
+    families: tuple[Family, ...]
+
+    @property
+    def words(self) -> tuple[Words, ...]:
+        """The prompt's text, cut where a chosen value stands."""
+        return highlight(self.prompt)
+
+
+class FailureGroup(Frozen):
+    """Failures of one kind."""
+
+    kind: str
+    failures: tuple[Failure, ...]
+
+
+class SheetView(Frozen):
+    """The whole page."""
+
+    sheet: Sheet
+    sections: tuple[Section, ...]
+    archive_repeats: tuple[Repeats, ...]
+    """Duplicates of pictures that an older campaign had made."""
+    failures: tuple[FailureGroup, ...]
+    references: tuple[Frame, ...]
+
+    @cached_property
+    def frames(self) -> tuple[Frame, ...]:
+        """Every picture that this campaign made, once, by number."""
+        families = (family for section in self.sections for family in section.families)
+        groups = [*self.archive_repeats]
+        shown: dict[str, Frame] = {}
+        for family in families:
+            shown |= {frame.sha256: frame for frame in family.frames if frame.image is not None}
+            groups += family.repeats
+        for group in groups:
+            shown |= {frame.sha256: frame for frame in group.duplicates if frame.sha256 not in shown}
+        return tuple(sorted(shown.values(), key=lambda frame: label_order(frame.label)))
+
+    def count(self, state: FrameState) -> int:
+        """How many of the campaign's pictures are in a state."""
+        return sum(frame.state == state for frame in self.frames)
+
+
+def label_order(label: str) -> tuple[int, int, str]:
+    """Sorts frame numbers as film does: 2, 2A, 2B, 10."""
+    digits = re.match(r"\d*", label)
+    number = digits.group() if digits else ""
+    letters = label[len(number) :]
+    return (int(number or 0), len(letters), letters)
+
+
+def highlight(prompt: Prompt) -> tuple[Words, ...]:
+    """Cuts a prompt's text where a chosen value stands, the longest value first, each value once."""
+    words = [Words(text=prompt.text)]
+    for binding in sorted(prompt.bindings, key=lambda binding: -len(binding.value)):
+        words = _mark_first(words, binding.value, binding.name)
+    return tuple(words)
+
+
+def _mark_first(words: list[Words], value: str, axis: str) -> list[Words]:
+    for index, piece in enumerate(words):
+        # Not inside a longer word: "red" is not in "restored".
+        match = re.search(rf"(?<!\w){re.escape(value)}(?!\w)", piece.text) if piece.axis is None and value else None
+        if match:
+            cut = [Words(text=piece.text[: match.start()]), Words(text=value, axis=axis)]
+            cut.append(Words(text=piece.text[match.end() :]))
+            return [*words[:index], *(part for part in cut if part.text), *words[index + 1 :]]
+    return words
