@@ -6,7 +6,9 @@ which sorts every way in which it can go wrong into "nothing was accepted" and "
 
 import logging
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -64,7 +66,7 @@ def build_client(
         base_url=base_url,
         headers=dict(headers),
         timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS, pool=None),
-        transport=_retrying(transport or httpx.AsyncHTTPTransport(limits=limits)),
+        transport=_retrying(transport or httpx.AsyncHTTPTransport(verify=_tls(), limits=limits)),
         follow_redirects=False,
     )
 
@@ -76,10 +78,16 @@ def build_downloader(
     limits = httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
     return httpx.AsyncClient(
         timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS, pool=None),
-        transport=_retrying(transport or httpx.AsyncHTTPTransport(limits=limits)),
+        transport=_retrying(transport or httpx.AsyncHTTPTransport(verify=_tls(), limits=limits)),
         follow_redirects=True,
         max_redirects=MAX_REDIRECTS,
     )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Reads the certificates of the authorities once; that takes longer than opening a client."""
+    return httpx.create_ssl_context()
 
 
 def _retrying(transport: httpx.AsyncBaseTransport) -> RetryTransport:

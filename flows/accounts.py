@@ -7,7 +7,6 @@ from blocks.provider import ProviderName
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
 from tasks.account import Credentials
-from tasks.brief import Brief
 
 BLOCK_NAME = "default"
 
@@ -16,11 +15,6 @@ SANDBOX_SUBMITS_PER_MINUTE = 6000
 """The sandbox is ours: it does not count, unless a test asks it to."""
 
 _ENVIRONMENT = {"scenario": "SCENARIO_SDK_API_KEY and SCENARIO_SDK_API_SECRET", "sunra": "SUNRA_KEY"}
-
-
-def providers_of(brief: Brief) -> tuple[ProviderName, ...]:
-    """Names the providers that a brief needs, in the order of its stages."""
-    return tuple(dict.fromkeys((brief.generate.provider, *(step.provider for step in brief.edits))))
 
 
 async def credentials_for(

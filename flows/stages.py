@@ -1,4 +1,4 @@
-"""The stages that flows share: making the pictures of many shots, and judging them.
+"""The stages that flows share: making the pictures of many shots, editing them, judging them, and the conclusion.
 
 Tasks are called from here, never from inside another task: a task that is nested in another is not durable before the
 outer one ends, and a submit must be.
@@ -21,9 +21,14 @@ from blocks.errors import (
     OutcomeUnknown,
     SetupError,
 )
-from tasks.archive import archived_images
+from tasks.archive import archive, archived_images, keepers_of_others
+from tasks.brief import RevisionBrief
+from tasks.dedupe import dedupe
+from tasks.edit import plan_edits
 from tasks.generate import collect, submit
-from tasks.models import Failure, Made, Shot
+from tasks.models import CampaignResult, Failure, ImageRecord, Made, Shot, Verdict
+from tasks.references import References
+from tasks.report.task import publish_report
 from tasks.studio import Studio
 
 ENDS_THE_RUN = (AccountRefused, BudgetExhausted, SetupError, ArchiveError)
@@ -71,6 +76,55 @@ async def _buy_and_collect(shot: Shot, entry: LedgerEntry | None, studio: Studio
         return Made(failures=(_failure(shot, error),), bought=int(isinstance(error, BOUGHT_IN_VAIN)))
     studio.tally.change(made=1)
     return Made(images=collected.images, bought=int(not was_running))
+
+
+async def edit_chain(
+    brief: RevisionBrief, parents: tuple[ImageRecord, ...], references: References, studio: Studio
+) -> tuple[tuple[Shot, ...], Made]:
+    """Applies the edits of a brief one after the other, each to the results of the one before."""
+    shots: tuple[Shot, ...] = ()
+    edited = Made()
+    for number, step in enumerate(brief.edits, start=1):
+        studio.tally.change(stage=f"edit {number} of {len(brief.edits)}")
+        planned = plan_edits(brief, step, parents, references, studio)
+        made = await make_pictures(planned, studio)
+        shots, edited, parents = shots + planned, edited + made, made.images
+    return shots, edited
+
+
+async def judge_images(brief: RevisionBrief, made: Made, studio: Studio) -> tuple[Verdict, ...]:
+    """Tells keepers from duplicates, in the scope that the brief wants."""
+    archived = await keepers_of_others(studio) if brief.dedupe.scope == "archive" else ()
+    return await dedupe(made.images, archived, brief.dedupe)
+
+
+async def conclude(
+    brief: RevisionBrief, shots: tuple[Shot, ...], made: Made, references: References, studio: Studio
+) -> CampaignResult:
+    """Judges, archives and reports what was made.
+
+    Raises:
+        KleinbildError: What stopped the run, after all that it had bought is archived; a budget that is spent stops it
+            as planned, and is no error.
+    """
+    verdicts = await judge_images(brief, made, studio)
+    studio.tally.change(stage="archiving")
+    await archive(shots, verdicts, studio)
+    contact_sheet = await publish_report(brief.shown_title, made, verdicts, references, studio)
+    if studio.halted_by is not None and not isinstance(studio.halted_by, BudgetExhausted):
+        raise studio.halted_by
+    return CampaignResult(
+        campaign=studio.run.campaign,
+        edition=studio.run.edition,
+        archive=str(studio.archive.root),
+        images=made.images,
+        verdicts=verdicts,
+        failures=made.failures,
+        bought=made.bought,
+        reused=made.reused,
+        cost=studio.spent,
+        contact_sheet=contact_sheet,
+    )
 
 
 def _failure(shot: Shot, error: KleinbildError) -> Failure:

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from blocks.archive.catalogue import Catalogue, VerdictRow
 from blocks.archive.ledger import LedgerEntry
-from blocks.errors import ArchiveError
+from blocks.errors import ArchiveError, BriefError
 from tasks.dedupe import Keeper
 from tasks.models import RECORD_FORMAT, ImageRecord, Shot, Verdict
 from tasks.near import FINGERPRINT_RULE
@@ -49,6 +49,21 @@ async def keepers_of_others(studio: Studio) -> tuple[Keeper, ...]:
         exclude_campaign=run.campaign, exclude_edition=run.edition, keepers_only=True
     )
     return tuple(Keeper(sha256=each.sha256, fingerprint=each.fingerprint.hex()) for each in prints)
+
+
+async def find_image(name: str, catalogue: Catalogue) -> ImageRecord:
+    """Finds an image by its SHA-256 or a prefix of it.
+
+    Raises:
+        BriefError: There is none, or more than one.
+    """
+    found = await catalogue.find_prefix(name)
+    if not found:
+        raise BriefError(f"No image in the archive begins with {name!r}.")
+    if len(found) > 1:
+        shown = ", ".join(each.sha256[:12] for each in found)
+        raise BriefError(f"{name!r} names more than one image: {shown}. Give more digits.")
+    return read_record(found[0].record_json)
 
 
 def read_record(text: str) -> ImageRecord:

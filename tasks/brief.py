@@ -7,7 +7,7 @@ bought. What only a provider can know (its limits) is checked when the shots are
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
@@ -92,22 +92,15 @@ class Dedupe(Frozen):
     distance_bits: int | None = Field(default=None, ge=0, le=96, description="Of 192; overrides the named threshold.")
 
 
-class Brief(Frozen):
-    """What a campaign shall make."""
+class RevisionBrief(Frozen):
+    """What shall be made of pictures that exist: references, a chain of edits, and the terms of the work."""
 
     name: Name
     title: str | None = Field(default=None, max_length=200)
-    prompts: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(min_length=1)
     axes: Annotated[tuple[Axis, ...], _pairs("name", "values")] = ()
-    count: int | None = Field(default=None, ge=1, le=MAX_PROMPTS, description="Prompts to draw; all if left out.")
-    seeds: int = Field(default=1, ge=1, le=1000, description="Pictures of each prompt, each from its own seed.")
     seed: int = Field(default=0, ge=0, le=MAX_SEED, description="Where all random choices of this brief start.")
-    generate: Generation = Generation()
     references: Annotated[tuple[ReferenceSource, ...], _pairs("role", "source")] = ()
-    edits: tuple[EditStep, ...] = Field(
-        default=(), description="A chain; each step edits the result of the one before."
-    )
-    edit: Literal["keepers", "all"] = Field(default="keepers", description="Which generated pictures are edited.")
+    edits: tuple[EditStep, ...] = Field(default=(), description="A chain: each step edits the result of the last one.")
     dedupe: Dedupe = Dedupe()
     budget: Money | None = Field(default=None, description="Amount and unit that this campaign may cost.")
     archive: str | None = Field(default=None, description="Folder of the archive.")
@@ -120,20 +113,29 @@ class Brief(Frozen):
     def _agrees_with_itself(self) -> Self:
         _refuse_twice("axes", [axis.name for axis in self.axes])
         _refuse_twice("references", [reference.role for reference in self.references])
-        for template in self.prompts:
+        for _, template in self.templates():
             parse(template, self.axis_names)
         known = {reference.role for reference in self.references}
-        for where, settings in self._all_settings():
+        for where, settings in self.stages():
             for role in settings.references:
                 if role not in known:
                     raise BriefError(
-                        f"{where}: no reference has the role {role!r}.{suggestion(role, known)}", where=where
+                        f"{where}.references: no reference has the role {role!r}.{suggestion(role, known)}", where=where
                     )
         return self
 
-    def _all_settings(self) -> tuple[tuple[str, ModelSettings], ...]:
-        edits = tuple((f"edits.{number}.references", edit) for number, edit in enumerate(self.edits))
-        return (("generate.references", self.generate), *edits)
+    def stages(self) -> tuple[tuple[str, "Generation | EditStep"], ...]:
+        """Lists what asks a model for pictures, with its place in the document, in order."""
+        return tuple((f"edits.{number}", edit) for number, edit in enumerate(self.edits))
+
+    def templates(self) -> tuple[tuple[str, str], ...]:
+        """Lists the texts in the prompt grammar, with their places in the document."""
+        return tuple((f"edits.{number}.instruction", edit.instruction) for number, edit in enumerate(self.edits))
+
+    @property
+    def providers(self) -> tuple[ProviderName, ...]:
+        """Names the providers that are needed, in the order of the stages."""
+        return tuple(dict.fromkeys(settings.provider for _, settings in self.stages()))
 
     @property
     def axis_names(self) -> tuple[str, ...]:
@@ -144,6 +146,27 @@ class Brief(Frozen):
     def shown_title(self) -> str:
         """What people read above the contact sheet."""
         return self.title or self.name.replace("-", " ").capitalize()
+
+
+class Brief(RevisionBrief):
+    """What a campaign shall make: prompts to begin with, and what shall be made of their pictures."""
+
+    prompts: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(min_length=1)
+    count: int | None = Field(default=None, ge=1, le=MAX_PROMPTS, description="Prompts to draw; all if left out.")
+    seeds: int = Field(default=1, ge=1, le=1000, description="Pictures of each prompt, each from its own seed.")
+    generate: Generation = Generation()
+    edit: Literal["keepers", "all"] = Field(default="keepers", description="Which generated pictures are edited.")
+
+    def stages(self) -> tuple[tuple[str, Generation | EditStep], ...]:
+        """Lists what asks a model for pictures; generation comes first."""
+        return (("generate", self.generate), *super().stages())
+
+    def templates(self) -> tuple[tuple[str, str], ...]:
+        """Lists the texts in the prompt grammar; prompts come first."""
+        return (*((f"prompts.{number}", prompt) for number, prompt in enumerate(self.prompts)), *super().templates())
+
+
+AnyBrief = TypeVar("AnyBrief", bound=RevisionBrief)
 
 
 def _refuse_twice(where: str, names: list[str]) -> None:
@@ -168,50 +191,59 @@ def load_brief(source: Brief | str | Path) -> Brief:
     Raises:
         BriefError: The file is missing, is no YAML, or describes no campaign that could run.
     """
-    if isinstance(source, Brief):
-        return source
-    path = Path(source)
+    return source if isinstance(source, Brief) else _load(Path(source), Brief)
+
+
+def load_revision(source: RevisionBrief | str | Path) -> RevisionBrief:
+    """Reads the edits of a revision from a YAML file, as `load_brief` does.
+
+    Raises:
+        BriefError: As in `load_brief`.
+    """
+    return source if isinstance(source, RevisionBrief) else _load(Path(source), RevisionBrief)
+
+
+def _load(path: Path, model: type[AnyBrief]) -> AnyBrief:
     try:
-        text = path.read_text(encoding="utf-8")
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BriefError(f"There is no brief at {path}.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise BriefError(f"{path} cannot be read as a brief: {error}") from error
-    try:
-        document = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise BriefError(f"{path} is no valid YAML: {error}") from error
     if not isinstance(document, dict):
-        raise BriefError(f"{path} holds no brief: a mapping with at least `name` and `prompts` is expected.")
-    brief = read_brief(document, shown_as=path.name)
-    return brief.model_copy(update={"references": tuple(_beside(path.parent, each) for each in brief.references)})
+        raise BriefError(f"{path} holds no brief: a mapping with at least a `name` is expected.")
+    brief = read_brief(document, model, shown_as=path.name)
+    beside = tuple(_beside(path.parent, each) for each in brief.references)
+    return brief.model_copy(update={"references": beside})
 
 
-def read_brief(document: Mapping[str, Any], *, shown_as: str) -> Brief:
+def read_brief(document: Mapping[str, Any], model: type[AnyBrief], *, shown_as: str) -> AnyBrief:
     """Makes a brief of what a YAML file or a form holds.
 
     Raises:
         BriefError: One line for each thing that is wrong.
     """
     try:
-        return Brief.model_validate(document)
+        return model.model_validate(document)
     except ValidationError as error:
-        lines = [_in_words(item, document) for item in error.errors()]
+        lines = [_in_words(item, model) for item in error.errors()]
         raise BriefError("\n".join([f"{shown_as} cannot be used:", *(f"  - {line}" for line in lines)])) from error
     except BriefError as error:
         raise BriefError(f"{shown_as} cannot be used: {error}", where=error.where) from error
 
 
-def _in_words(item: Any, document: Mapping[str, Any]) -> str:
+def _in_words(item: Any, model: type[RevisionBrief]) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        return f"{place}: unknown field.{suggestion(str(item['loc'][-1]), _fields_at(item['loc'][:-1]))}"
+        return f"{place}: unknown field.{suggestion(str(item['loc'][-1]), _fields_at(item['loc'][:-1], model))}"
     if item["type"] == "missing":
         return f"{place}: is missing."
     return f"{place or 'the brief'}: {item['msg']} (got {_shortened(item['input'])})."
 
 
-def _fields_at(location: tuple[int | str, ...]) -> set[str]:
+def _fields_at(location: tuple[int | str, ...], brief: type[RevisionBrief]) -> set[str]:
     models: Mapping[str, type[BaseModel]] = {
         "generate": Generation,
         "edits": EditStep,
@@ -220,7 +252,7 @@ def _fields_at(location: tuple[int | str, ...]) -> set[str]:
         "loras": LoraWeight,
     }
     names = [part for part in location if isinstance(part, str) and part in models]
-    return set((models[names[-1]] if names else Brief).model_fields)
+    return set((models[names[-1]] if names else brief).model_fields)
 
 
 def _shortened(value: object) -> str:

@@ -1,153 +1,87 @@
-"""Prompts -> shots: what will be bought, priced and counted before anything is.
+"""Prompts -> shots: what will be bought, decided before anything is.
 
-Pure but for `estimate`, which asks for prices. Shots are checked here against the provider's limits, so that a brief
-that cannot work is refused before the first picture is paid for.
+Shots are held against the provider's limits here, so that a brief that cannot work is refused before the first picture
+is paid for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from blocks.errors import InvalidRequest, SetupError
-from blocks.provider import Capabilities, Frozen, Money, PictureRequest, ProviderName
+from blocks.errors import InvalidRequest
+from blocks.provider import Capabilities, PictureRequest
 from tasks.account import Account
-from tasks.brief import Brief, EditStep, Generation, ModelSettings
-from tasks.models import Cost, Prompt, Shot, derive_seed
+from tasks.brief import Brief, EditStep, Generation, RevisionBrief
+from tasks.models import Prompt, Shot, derive_seed
 from tasks.prompts import reference_numbers
 from tasks.references import References, in_roles
-from tasks.studio import price_is_missing
+from tasks.studio import Studio
 
 DEFAULT_SIZE_PX = 1024
 """klein's native size, asked for where a provider leaves the size to us and the brief to the provider."""
 
-Accounts = Mapping[ProviderName, Account]
-
-
-class EstimateLine(Frozen):
-    """What one stage of a campaign would buy."""
-
-    stage: str
-    provider: ProviderName
-    shots: int
-    price: Money | None
-
-    @property
-    def total(self) -> Money | None:
-        """Price of all its shots; None where it is unknown."""
-        return None if self.price is None else Money(amount=self.price.amount * self.shots, unit=self.price.unit)
-
-
-class Estimate(Frozen):
-    """What a campaign would buy at the most: edits are counted for every picture, duplicates included."""
-
-    lines: tuple[EstimateLine, ...]
-
-    @property
-    def shots(self) -> int:
-        """Number of shots at the most."""
-        return sum(line.shots for line in self.lines)
-
-    @property
-    def total(self) -> Cost:
-        """What is known of the price."""
-        return Cost.of(line.total for line in self.lines)
+UNMADE = "0" * 64
+"""Stands in for the picture of an edit that is only being planned."""
 
 
 def plan_generation(
-    brief: Brief, prompts: Sequence[Prompt], references: References, account: Account, edition: str
+    brief: Brief, prompts: Sequence[Prompt], references: References, studio: Studio
 ) -> tuple[Shot, ...]:
     """Makes one shot for each prompt and seed, prompts first.
 
     Raises:
         InvalidRequest: The provider's limits do not allow what the brief asks for.
     """
+    account = studio.account(brief.generate.provider)
+    chosen = in_roles(references, brief.generate.references)
+    shots = tuple(
+        _shot(brief, prompt, number * brief.seeds + take, take, chosen, account, studio.run.edition)
+        for number, prompt in enumerate(prompts)
+        for take in range(brief.seeds)
+    )
+    for shot in shots:
+        _check("generate", account, shot.request)
+    return shots
+
+
+def _shot(
+    brief: Brief, prompt: Prompt, position: int, take: int, chosen: References, account: Account, edition: str
+) -> Shot:
     settings = brief.generate
-    chosen = in_roles(references, settings.references)
-    shots = []
-    for number, prompt in enumerate(prompts):
-        text = reference_numbers(prompt.text, settings.references, first=1)
-        for take in range(brief.seeds):
-            request = _request(
-                settings,
-                account.provider.capabilities,
-                text=text,
-                seed=derive_seed("generate", brief.seed, edition, prompt.text, take),
-                references=tuple(each.sha256 for each in chosen),
-                outputs=settings.outputs,
-            )
-            shots.append(
-                Shot(
-                    provider=settings.provider,
-                    sandbox=account.sandbox,
-                    request=request,
-                    prompt=prompt.model_copy(update={"text": text}),
-                    position=number * brief.seeds + take,
-                    references=chosen,
-                )
-            )
-    if shots:
-        _check("generate", account, shots[0].request)
-    return tuple(shots)
+    text = reference_numbers(prompt.text, settings.references, first=1)
+    return Shot(
+        provider=settings.provider,
+        sandbox=account.sandbox,
+        request=complete_request(
+            settings,
+            account.provider.capabilities,
+            text=text,
+            seed=derive_seed("generate", brief.seed, edition, prompt.text, take),
+            references=tuple(each.sha256 for each in chosen),
+        ),
+        prompt=prompt.model_copy(update={"text": text}),
+        position=position,
+        references=chosen,
+    )
 
 
-def check_edits(brief: Brief, references: References, accounts: Accounts) -> None:
+def check_edits(brief: RevisionBrief, studio: Studio) -> None:
     """Holds every edit step against its provider's limits, with a stand-in for the picture that is not there yet.
 
     Raises:
         InvalidRequest: With the number of the step.
     """
     for number, step in enumerate(brief.edits):
-        account = accounts[step.provider]
-        chosen = in_roles(references, step.references)
-        shas = ("0" * 64, *(each.sha256 for each in chosen))
-        request = _request(step, account.provider.capabilities, text=step.instruction, seed=0, references=shas)
-        _check(f"edits.{number}", account, request)
+        account = studio.account(step.provider)
+        _check(f"edits.{number}", account, unmade_edit(step, account))
 
 
-def edit_request(step: EditStep, account: Account, *, text: str, seed: int, pictures: Sequence[str]) -> PictureRequest:
-    """Makes the request of an edit; image 1 is the parent, references follow."""
-    return _request(step, account.provider.capabilities, text=text, seed=seed, references=tuple(pictures))
+def unmade_edit(step: EditStep, account: Account) -> PictureRequest:
+    """Makes the request of an edit whose picture does not exist yet, to check and to price it."""
+    pictures = (UNMADE,) * (1 + len(step.references))
+    return complete_request(step, account.provider.capabilities, text=step.instruction, seed=0, references=pictures)
 
 
-async def estimate(brief: Brief, shots: Sequence[Shot], accounts: Accounts, *, budget: Money | None) -> Estimate:
-    """Prices a campaign at the most it can cost, without buying anything.
-
-    Raises:
-        SetupError: A budget is set, and a price that it needs is unknown.
-    """
-    lines = []
-    if shots:
-        lines.append(await _line("generate", brief.generate, shots[0].request, len(shots), accounts))
-    pictures = len(shots) * brief.generate.outputs
-    for number, step in enumerate(brief.edits, start=1):
-        account = accounts[step.provider]
-        request = edit_request(step, account, text=step.instruction, seed=0, pictures=("", *step.references))
-        lines.append(await _line(f"edit {number}", step, request, pictures, accounts))
-    for line in lines:
-        _refuse_unknown_price(budget, line, accounts[line.provider])
-    return Estimate(lines=tuple(lines))
-
-
-async def _line(
-    stage: str, settings: Generation | EditStep, request: PictureRequest, shots: int, accounts: Accounts
-) -> EstimateLine:
-    price = await accounts[settings.provider].price(request, ())
-    return EstimateLine(stage=stage, provider=settings.provider, shots=shots, price=price)
-
-
-def _refuse_unknown_price(budget: Money | None, line: EstimateLine, account: Account) -> None:
-    if budget is None:
-        return
-    if line.price is None or account.in_unit(line.price, budget.unit) is None:
-        raise SetupError(price_is_missing(line.provider, line.price, budget.unit))
-
-
-def _request(
-    settings: ModelSettings,
-    can: Capabilities,
-    *,
-    text: str,
-    seed: int,
-    references: tuple[str, ...],
-    outputs: int = 1,
+def complete_request(
+    settings: Generation | EditStep, can: Capabilities, *, text: str, seed: int, references: tuple[str, ...]
 ) -> PictureRequest:
     """Completes what a brief leaves out, so that a shot says everything that it was made with."""
     needs_size = can.size_control == "pixels" and not references
@@ -155,7 +89,7 @@ def _request(
         model=settings.model or can.model,
         prompt=text,
         seed=seed,
-        outputs=outputs,
+        outputs=settings.outputs if isinstance(settings, Generation) else 1,
         width_px=settings.width_px or (DEFAULT_SIZE_PX if needs_size else None),
         height_px=settings.height_px or (DEFAULT_SIZE_PX if needs_size else None),
         aspect_ratio=settings.aspect_ratio,

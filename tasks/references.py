@@ -8,7 +8,7 @@ from blocks.archive.layout import object_key
 from blocks.archive.store import Store
 from blocks.errors import BadPicture, BriefError, ProviderError
 from blocks.http import build_downloader, download_picture
-from tasks.brief import Brief, ReferenceSource
+from tasks.brief import ReferenceSource, RevisionBrief
 from tasks.checks import decode_and_check
 from tasks.models import ReferenceUse, sha256_of
 
@@ -18,13 +18,13 @@ FETCH_TIMEOUT_SECONDS = 60.0
 References = tuple[ReferenceUse, ...]
 
 
-async def read_references(brief: Brief) -> tuple[tuple[ReferenceUse, bytes], ...]:
+async def read_references(brief: RevisionBrief) -> tuple[tuple[ReferenceUse, bytes], ...]:
     """Reads and checks every reference of a brief that is used, before anything is spent.
 
     Raises:
         BriefError: A file is missing, a URL does not answer, or what is there is no picture.
     """
-    used = {role for settings in (brief.generate, *brief.edits) for role in settings.references}
+    used = {role for _, settings in brief.stages() for role in settings.references}
     wanted = [reference for reference in brief.references if reference.role in used]
     return tuple(await asyncio.gather(*(_read(reference) for reference in wanted)))
 

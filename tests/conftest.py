@@ -1,7 +1,7 @@
 """What every test may use: the sandbox, served on a free port of this machine."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -16,6 +16,7 @@ class Sandbox:
     """The running sandbox as a test sees it."""
 
     origin: str
+    _client: httpx.Client = field(repr=False)
 
     @property
     def url(self) -> str:
@@ -24,22 +25,22 @@ class Sandbox:
 
     def jobs(self, provider: str | None = None) -> list[dict[str, Any]]:
         """Every paid job accepted since the test began: what was bought."""
-        jobs: list[dict[str, Any]] = httpx.get(f"{self.origin}/sandbox/jobs", timeout=30).raise_for_status().json()
+        jobs: list[dict[str, Any]] = self._client.get("/sandbox/jobs").raise_for_status().json()
         return [job for job in jobs if provider in (None, job["provider"])]
 
     def fault(self, kind: str, **fields: Any) -> None:
         """Inject one fault from now on; see ``deployments/sandbox/faults.py`` for kinds and fields."""
         body = {"faults": [{"kind": kind, **fields}]}
-        httpx.post(f"{self.origin}/sandbox/faults", json=body, timeout=30).raise_for_status()
+        self._client.post("/sandbox/faults", json=body).raise_for_status()
 
     def struck(self) -> list[int]:
         """How often each injected fault has struck, in the order of injection."""
-        answer = httpx.get(f"{self.origin}/sandbox/faults", timeout=30).raise_for_status().json()
+        answer = self._client.get("/sandbox/faults").raise_for_status().json()
         return [fault["struck"] for fault in answer["faults"]]
 
     def clear_faults(self) -> None:
         """Make no fault live."""
-        httpx.delete(f"{self.origin}/sandbox/faults", timeout=30).raise_for_status()
+        self._client.delete("/sandbox/faults").raise_for_status()
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +50,14 @@ def sandbox_url() -> Iterator[str]:
         yield origin
 
 
+@pytest.fixture(scope="session")
+def _sandbox_client(sandbox_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=sandbox_url, timeout=30, trust_env=False) as client:
+        yield client
+
+
 @pytest.fixture
-def sandbox(sandbox_url: str) -> Sandbox:
+def sandbox(sandbox_url: str, _sandbox_client: httpx.Client) -> Sandbox:
     """The sandbox with no jobs, no pictures and no faults."""
-    httpx.post(f"{sandbox_url}/sandbox/reset", timeout=30).raise_for_status()
-    return Sandbox(sandbox_url)
+    _sandbox_client.post("/sandbox/reset").raise_for_status()
+    return Sandbox(sandbox_url, _sandbox_client)

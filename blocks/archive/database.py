@@ -9,7 +9,9 @@ of the CPU of an asyncio driver, which hops for every statement and every cursor
 """
 
 import asyncio
+import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -27,6 +29,7 @@ from blocks.errors import ArchiveError, SetupError
 BUSY_TIMEOUT_SECONDS = 30.0
 CONNECT_TIMEOUT_SECONDS = 10.0
 STATEMENT_TIMEOUT_SECONDS = 60.0
+WAL_RETRY_SECONDS = 0.02
 TURN_TIMEOUT_SECONDS = 120.0
 """How long one write may wait for the other writers of this process."""
 
@@ -214,12 +217,29 @@ def _sqlite_engine(file: Path) -> Engine:
     return engine
 
 
-def _configure(connection: Any, _record: object) -> None:
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(cursor)
     cursor.close()
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    """Turns the write-ahead log on, again and again while others open the new file too.
+
+    This is the one statement for which SQLite reports "database is locked" at once, without its busy timeout.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(WAL_RETRY_SECONDS)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:

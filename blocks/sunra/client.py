@@ -1,15 +1,15 @@
 """Sunra's endpoints as methods, in Sunra's own words: one request each, answers checked, failures typed."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
 from pathlib import PurePosixPath
 from typing import Literal, Self
 from urllib.parse import quote
 
 import httpx
 from aiolimiter import AsyncLimiter
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from blocks.errors import InvalidRequest, OutcomeUnknown, ProviderUnavailable, UnexpectedAnswer
 from blocks.http import (
@@ -36,9 +36,8 @@ from blocks.sunra.wire import (
 )
 
 BASE_URL = "https://api.sunra.ai/v1"
-SUBMITS_PER_SECOND = 10
 SUBMITS_PER_MINUTE = 100
-"""Both from docs.sunra.ai (queue, limits). Other calls: 100 per second, 1800 per minute."""
+"""And 10 per second (docs.sunra.ai, queue, limits). Other calls: 100 per second, 1800 per minute."""
 
 TRANSFER_DEADLINE_SECONDS = 300.0
 MAX_UPLOAD_SIZE_BYTES = 100 * 1024 * 1024
@@ -59,7 +58,7 @@ class SunraClient:
         auth_scheme: `Key` (Sunra model page) or `Bearer` (sunra_client); Sunra takes both.
         base_url: Address of the API with its version.
         timeout_seconds: For one answer. A connection may take `CONNECT_TIMEOUT_SECONDS` on top.
-        submits_per_minute: Submits beyond it wait here.
+        submits_per_minute: Submits beyond it wait here; a tenth of it is the most for one second.
         max_connections: Upper bound of open connections to the API, and likewise to where pictures lie.
         max_picture_size_bytes: A larger picture is refused.
         transport: Stands in for the network in tests.
@@ -77,11 +76,10 @@ class SunraClient:
         max_picture_size_bytes: int = MAX_PICTURE_SIZE_BYTES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._api_key = api_key.encode()
+        self._api_key = SecretStr(api_key)
         self._timeout_seconds = timeout_seconds
         self._max_picture_size_bytes = max_picture_size_bytes
-        self._per_second = AsyncLimiter(1, 1 / SUBMITS_PER_SECOND)
-        self._per_minute = _limiter_per_minute(submits_per_minute)
+        self._submit_limiter = _submit_limiter(submits_per_minute)
         self._api = build_client(
             base_url,
             headers={"Authorization": f"{auth_scheme} {api_key}"},
@@ -114,8 +112,7 @@ class SunraClient:
         path = f"queue/{quote(endpoint, safe='/')}"
         request = self._api.build_request("POST", path, params={"logs": "1"}, json=input.to_body())
         # Outside the deadline of the submit: who waits for a turn has sent nothing.
-        await self._per_minute.acquire()
-        await self._per_second.acquire()
+        await self._submit_limiter.acquire()
         deadline_seconds = CONNECT_TIMEOUT_SECONDS + self._timeout_seconds
         response = await send_once("sunra", lambda: self._api.send(request), deadline_seconds=deadline_seconds)
         if not response.is_success:
@@ -144,8 +141,10 @@ class SunraClient:
         request = self._api.build_request("GET", f"{_path(request_id)}/status", params=params)
         return parse(StatusAnswer, await self._read(request, job_id=request_id), job_id=request_id)
 
-    async def stream(self, request_id: str, *, deadline_seconds: float) -> AsyncIterator[StatusAnswer]:
+    async def stream(self, request_id: str, *, deadline_seconds: float) -> AsyncGenerator[StatusAnswer, None]:
         """Yields each status until a terminal one: `GET /queue/requests/{id}/status/stream`, server-sent events.
+
+        Who leaves before the end wraps it in `contextlib.aclosing`, which closes the connection at once.
 
         Args:
             request_id: The request.
@@ -167,7 +166,8 @@ class SunraClient:
             if not response.is_success:
                 await bounded(response.aread())
                 raise read_failure(response, self._error(response), job_id=request_id)
-            async for status in read_statuses(response, bounded):
+            statuses = await stack.enter_async_context(aclosing(read_statuses(response, bounded)))
+            async for status in statuses:
                 yield status
 
     async def result(self, request_id: str) -> ImagesOutput:
@@ -266,17 +266,19 @@ class SunraClient:
 
     def _error(self, response: httpx.Response) -> ErrorAnswer:
         # An answer may quote the key it refuses. A shorter text is no key, but any part of a word.
-        hidden = len(self._api_key) >= MIN_KEY_LENGTH
-        return ErrorAnswer.read(response.content.replace(self._api_key, b"(the key)") if hidden else response.content)
+        key = self._api_key.get_secret_value().encode()
+        return ErrorAnswer.read(
+            response.content.replace(key, b"(the key)") if len(key) >= MIN_KEY_LENGTH else response.content
+        )
 
 
-def _limiter_per_minute(submits_per_minute: int) -> AsyncLimiter:
-    """Keeps the limit in every window of a minute.
+def _submit_limiter(submits_per_minute: int) -> AsyncLimiter:
+    """Keeps both limits of Sunra's docs in every window: 100 submits in a minute and 10 in a second.
 
-    A leaky bucket lets a burst go at once and then refills: in one minute burst + refill. So a tenth of the limit is
-    the burst, and the refill is what the limit leaves.
+    A leaky bucket lets a burst go at once and then refills, so a window sees burst + refill. With a burst of 9 for 100
+    in a minute, the refill that is left is 1.5 per second, and no second sees more than 10.
     """
-    burst = max(1, submits_per_minute // 10)
+    burst = max(1, submits_per_minute * 9 // 100)
     refill_per_second = (submits_per_minute + 1 - burst) / 60
     return AsyncLimiter(burst, burst / refill_per_second)
 

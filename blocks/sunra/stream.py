@@ -1,7 +1,7 @@
 """Reads Sunra's stream of statuses, server-sent events, within a deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -55,7 +55,7 @@ class Deadline:
             ) from error
 
 
-async def read_statuses(response: httpx.Response, bounded: Deadline) -> AsyncIterator[StatusAnswer]:
+async def read_statuses(response: httpx.Response, bounded: Deadline) -> AsyncGenerator[StatusAnswer, None]:
     """Yields each status of an open stream, up to and with the terminal one.
 
     Raises:

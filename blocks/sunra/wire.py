@@ -108,6 +108,8 @@ class PredictionError(Answer):
     @classmethod
     def read(cls, value: Any) -> Self | None:
         """Takes what type-checks out of any shape of error: v2, the older one without reason, a plain text."""
+        if isinstance(value, cls):
+            return value
         if isinstance(value, str) and value:
             return cls(message=value)
         if not isinstance(value, dict) or not value:

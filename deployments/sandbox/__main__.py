@@ -1,6 +1,7 @@
 """The sandbox's command line: ``python -m deployments.sandbox --port 8700``."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -44,9 +45,12 @@ def _faults(path: Path | None) -> FaultList | None:
 
 
 def _say(address: str) -> None:
-    print(  # noqa: T201 - the start line that whoever started the sandbox waits for
-        f"sandbox ready at {address}/v1 (Scenario {SCENARIO_KEY}:{SCENARIO_SECRET}, Sunra {SUNRA_KEY})", flush=True
-    )
+    print(f"sandbox ready at {address}/v1 (Scenario {SCENARIO_KEY}:{SCENARIO_SECRET}, Sunra {SUNRA_KEY})", flush=True)
+
+
+def _stop(*_: object) -> None:
+    """What uvicorn hands a signal on to, once it has shut down: a person's wish to stop is no failure."""
+    raise SystemExit(0)
 
 
 def main() -> None:
@@ -68,6 +72,8 @@ def main() -> None:
         server = SandboxServer(app, host=chosen.host, port=chosen.port, on_ready=_say)
     except OSError as error:
         sys.exit(f"cannot listen on {chosen.host}:{chosen.port}: {error.strerror}")
+    for wish in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wish, _stop)
     server.run_on_listener()
 
 

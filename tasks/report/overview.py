@@ -109,7 +109,7 @@ def render_overview(title: str, subtitle: str, frames: Sequence[OverviewFrame]) 
     for index, frame in enumerate(shown):
         _draw_frame(sheet, layout, index, frame)
     with io.BytesIO() as file:
-        sheet.save(file, "PNG", optimize=True)
+        sheet.save(file, "PNG")
         return file.getvalue()
 
 
@@ -122,7 +122,7 @@ def plan_layout(count: int, ratio: float) -> Layout:
     """
     layouts = (_layout(columns, max(count, 1), ratio) for columns in range(1, max(count, 4) + 1))
     fitting = [layout for layout in layouts if max(layout.size_px) <= MAX_SIDE_PX]
-    return min(fitting, key=_strangeness)
+    return min(fitting, key=lambda layout: _strangeness(layout, count))
 
 
 def _layout(columns: int, count: int, ratio: float) -> Layout:
@@ -130,9 +130,11 @@ def _layout(columns: int, count: int, ratio: float) -> Layout:
     return Layout(columns, math.ceil(count / columns), (width_px, round(width_px / ratio)))
 
 
-def _strangeness(layout: Layout) -> float:
+def _strangeness(layout: Layout, count: int) -> float:
+    """How far a layout is from the wanted shape, and how much of its last strip is missing."""
     width_px, height_px = layout.size_px
-    return abs(math.log(width_px / height_px / LANDSCAPE))
+    missing = (layout.columns * layout.rows - count) / layout.columns
+    return abs(math.log(width_px / height_px / LANDSCAPE)) + 0.3 * missing
 
 
 def _box_ratio(frames: Sequence[OverviewFrame]) -> float:
@@ -154,14 +156,17 @@ def _open(thumb: bytes | None) -> Image.Image | None:
 
 def _fit(thumb: bytes | None, box_px: tuple[int, int]) -> Image.Image | None:
     picture = _open(thumb)
+    if picture is None:
+        return None
+    picture.draft("RGB", (2 * box_px[0], 2 * box_px[1]))  # lets the decoder skip detail that nobody will see
     try:
-        return picture and ImageOps.contain(picture.convert("RGB"), box_px, Image.Resampling.LANCZOS)
+        return ImageOps.contain(picture.convert("RGB"), box_px, Image.Resampling.LANCZOS)
     except OSError:
         return None  # cut short
 
 
 def _dim(picture: Image.Image) -> Image.Image:
-    return ImageEnhance.Brightness(ImageEnhance.Color(picture).enhance(0.5)).enhance(0.42)
+    return ImageEnhance.Brightness(ImageEnhance.Color(picture).enhance(0.5)).enhance(0.55)
 
 
 def _draw_head(sheet: Image.Image, layout: Layout, title: str, subtitle: str) -> None:
@@ -243,15 +248,15 @@ def _cross_out(sheet: Image.Image, corner: tuple[int, int], box_px: tuple[int, i
     start = (hand.uniform(0.08, 0.16), hand.uniform(0.82, 0.92))
     end = (hand.uniform(0.84, 0.94), hand.uniform(0.08, 0.18))
     bow = hand.uniform(-0.05, 0.05)
-    thick_px = max(1.5, width_px / 62) * scale
-    steps = 6 * max(box_px)
+    thick_px = max(1.5, width_px / 46) * scale
+    steps = 4 * max(box_px)
     for step in range(steps + 1):
         way = step / steps
         sway = bow * math.sin(math.pi * way)
         x = (start[0] + (end[0] - start[0]) * way + sway) * width_px * scale
         y = (start[1] + (end[1] - start[1]) * way + sway) * height_px * scale
         radius = thick_px / 2 * (0.75 + 0.35 * math.sin(math.pi * way)) * hand.uniform(0.85, 1.1)
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=hand.randint(175, 255))
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=hand.randint(205, 255))
     sheet.paste(Image.new("RGB", box_px, RED), corner, mask.resize(box_px, Image.Resampling.LANCZOS))
 
 

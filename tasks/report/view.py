@@ -8,7 +8,7 @@ pictures of family 12 are `12`, `12A`, `12B`.
 import re
 from datetime import datetime
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Literal
 
 from blocks.provider import Frozen
@@ -102,6 +102,11 @@ class Section(Frozen):
 
     prompt: Prompt
     families: tuple[Family, ...]
+
+    @property
+    def runs(self) -> tuple[tuple[Family, ...], ...]:
+        """The families in order, cut into runs: those without edits side by side, each edited one alone."""
+        return tuple(tuple(run) for _, run in groupby(self.families, key=lambda family: family.strips))
 
     @property
     def words(self) -> tuple[Words, ...]:

@@ -6,6 +6,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -55,9 +56,9 @@ class Scene:
             centre_x: Where its axis stands.
             colour: Of its lit middle.
         """
-        angles = np.linspace(-math.pi / 2, math.pi / 2, 15)
+        angles = np.linspace(-math.pi / 2, math.pi / 2, 20)
         ys, radii = outline[:, 0], outline[:, 1]
-        for start, end in zip(angles[:-1], angles[1:], strict=True):
+        for start, end in pairwise(angles):
             left = np.column_stack((centre_x + radii * math.sin(start), ys))
             right = np.column_stack((centre_x + radii * math.sin(end), ys))
             self.fill(np.concatenate((left, right[::-1])), self._lit(colour, (start + end) / 2))
@@ -102,7 +103,8 @@ def ribbon(spine: Points, widths: Points) -> Points:
 def bezier(start: tuple[float, float], bend: tuple[float, float], end: tuple[float, float], count: int = 20) -> Points:
     """Points along a curve from start to end, pulled towards the bend."""
     t = np.linspace(0, 1, count)[:, None]
-    return (1 - t) ** 2 * np.array(start) + 2 * t * (1 - t) * np.array(bend) + t**2 * np.array(end)
+    curve: Points = (1 - t) ** 2 * np.array(start) + 2 * t * (1 - t) * np.array(bend) + t**2 * np.array(end)
+    return curve
 
 
 def smooth(values: Points, rounds: int = 3) -> Points:

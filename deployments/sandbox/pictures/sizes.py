@@ -17,4 +17,4 @@ def fitted_size(ratio: float, pixels: int = LARGEST_PIXELS) -> tuple[int, int]:
 
 
 def _on_grid(length: float) -> int:
-    return min(2048, max(128, int(length / _GRID_PX + 1e-9) * _GRID_PX))
+    return min(2048, max(128, round(length / _GRID_PX) * _GRID_PX))

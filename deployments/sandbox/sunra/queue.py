@@ -126,9 +126,12 @@ def body_now(request: Request, job: Job) -> dict[str, Any]:
     """The status body of a job at this moment."""
     world = world_of(request)
     now = world.clock()
-    ahead = sum(other.sequence < job.sequence and not other.finished(now) for other in world.jobs.newest_first("sunra"))
     with_logs = request.query_params.get("logs") == "1" or bool(job.details["with_logs"])
-    return status_body(job, now, world.origin(request), queue_position=ahead, with_logs=with_logs)
+    body = status_body(job, now, world.origin(request), with_logs=with_logs)
+    if body["status"] == "IN_QUEUE":
+        others = world.jobs.newest_first("sunra")
+        body["queue_position"] = sum(other.sequence < job.sequence and not other.finished(now) for other in others)
+    return body
 
 
 async def get_status(request: Request) -> Response:

@@ -37,7 +37,7 @@ def state_of(job: Job, now: float) -> str:
     return "IN_QUEUE" if progress < _RUNNING_FROM else "IN_PROGRESS"
 
 
-def status_body(job: Job, now: float, origin: str, *, queue_position: int, with_logs: bool) -> dict[str, Any]:
+def status_body(job: Job, now: float, origin: str, *, with_logs: bool) -> dict[str, Any]:
     """The body of a status answer, and of each event of a status stream."""
     state = state_of(job, now)
     body: dict[str, Any] = {
@@ -46,7 +46,7 @@ def status_body(job: Job, now: float, origin: str, *, queue_position: int, with_
         "response_url": urls_of(job, origin)["response_url"],
     }
     if state == "IN_QUEUE":
-        return body | {"queue_position": queue_position, "metrics": {}}
+        return body | {"metrics": {}}
     if with_logs:
         body["logs"] = job.fault.logs if job.fault is not None and job.fault.kind == "job_logs" else _logs(job, now)
     if state == "IN_PROGRESS":

@@ -1,11 +1,13 @@
-"""A database for each test: a SQLite file, and PostgreSQL where KLEINBILD_TEST_POSTGRES_URL names a server."""
+"""Databases (SQLite, and PostgreSQL where KLEINBILD_TEST_POSTGRES_URL names a server) and processes for the tests."""
 
 import os
+import subprocess
+import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 from sqlalchemy import make_url
 
@@ -13,6 +15,7 @@ from blocks.archive.catalogue import Catalogue
 from blocks.archive.database import Database, open_database
 from blocks.archive.ledger import Ledger
 
+PROJECT = Path(__file__).parents[3]
 POSTGRES_URL = os.environ.get("KLEINBILD_TEST_POSTGRES_URL")
 WITH_POSTGRES = pytest.param(
     "postgresql",
@@ -52,3 +55,27 @@ def ledger(database: Database) -> Ledger:
 def catalogue(database: Database) -> Catalogue:
     """An empty catalogue."""
     return Catalogue(database)
+
+
+@pytest.fixture
+def start_process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a Python script with arguments, in a process of its own that does not outlive the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(script: str, *arguments: str) -> subprocess.Popen[str]:
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", script, *arguments],
+                cwd=PROJECT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate(timeout=30)

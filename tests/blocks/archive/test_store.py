@@ -4,8 +4,8 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from blocks.archive.layout import check_key
 from blocks.archive.store import FolderStore, StoredObject
 from blocks.errors import ArchiveError, SetupError
 
-PROJECT = Path(__file__).parents[3]
+StartProcess = Callable[..., subprocess.Popen[str]]
 KEY = "objects/ab/" + "ab" * 32
 
 PUT_THE_SAME_KEYS = """
@@ -53,15 +53,8 @@ async def store(tmp_path: Path) -> FolderStore:
     return await FolderStore.open(tmp_path / "root")
 
 
-def process(script: str, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *arguments],
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 async def keys(store: FolderStore, prefix: str) -> list[str]:
@@ -80,8 +73,8 @@ async def test_objects_are_read_only_and_nothing_is_left_beside_them(store: Fold
     """Masters cannot be changed by accident, and no half-written file stays."""
     await store.put_if_absent(KEY, b"bytes")
     assert stat.S_IMODE(store.path_of(KEY).stat().st_mode) == 0o444
-    assert list((store.root / "tmp").iterdir()) == []
-    assert os.listdir(store.path_of(KEY).parent) == [KEY.rpartition("/")[2]]
+    assert names_in(store.root / "tmp") == []
+    assert names_in(store.path_of(KEY).parent) == [KEY.rpartition("/")[2]]
 
 
 async def test_put_replaces_as_a_whole(store: FolderStore) -> None:
@@ -91,7 +84,7 @@ async def test_put_replaces_as_a_whole(store: FolderStore) -> None:
         await store.put("sheets/a.html", b"new and longer")
         assert reader.read() == b"old"
     assert await store.get("sheets/a.html") == b"new and longer"
-    assert list((store.root / "tmp").iterdir()) == []
+    assert names_in(store.root / "tmp") == []
 
 
 async def test_delete_removes_and_forgives(store: FolderStore) -> None:
@@ -195,9 +188,9 @@ async def test_without_hard_links_one_still_wins(store: FolderStore, monkeypatch
     assert await store.get(KEY) == bytes([won.index(True)])
 
 
-async def test_of_two_processes_one_wins_each_key(tmp_path: Path) -> None:
+async def test_of_two_processes_one_wins_each_key(tmp_path: Path, start_process: StartProcess) -> None:
     """put_if_absent has exactly one winner per key among processes too, and the winner's bytes stay."""
-    writers = {name: process(PUT_THE_SAME_KEYS, str(tmp_path / "root"), name) for name in ("a", "b")}
+    writers = {name: start_process(PUT_THE_SAME_KEYS, str(tmp_path / "root"), name) for name in ("a", "b")}
     for writer in writers.values():
         assert writer.stdin is not None
         writer.stdin.write("go\n")
@@ -210,11 +203,11 @@ async def test_of_two_processes_one_wins_each_key(tmp_path: Path) -> None:
         assert await store.get(f"objects/{n:02}/x") == winner.encode() * 1000
 
 
-async def test_a_killed_writer_leaves_no_half_object(tmp_path: Path) -> None:
+async def test_a_killed_writer_leaves_no_half_object(tmp_path: Path, start_process: StartProcess) -> None:
     """After kill -9 every object under a final name is whole; what is left over is swept when it is old."""
     root = tmp_path / "root"
     for delay_writes in range(3):
-        writer = process(PUT_FOR_EVER, str(root))
+        writer = start_process(PUT_FOR_EVER, str(root))
         assert writer.stdout is not None
         acknowledged = [int(writer.stdout.readline()) for _ in range(3 + 4 * delay_writes)]
         writer.send_signal(signal.SIGKILL)
@@ -234,7 +227,7 @@ async def test_only_old_leftovers_are_swept(tmp_path: Path) -> None:
         moment = time.time() - age_seconds
         os.utime(temp / name, (moment, moment))
     await FolderStore.open(tmp_path)
-    assert sorted(os.listdir(temp)) == ["lock", "write-young"]
+    assert names_in(temp) == ["lock", "write-young"]
 
 
 async def test_bytes_name_and_folder_are_synced_in_this_order(
@@ -245,7 +238,7 @@ async def test_bytes_name_and_folder_are_synced_in_this_order(
     sync, link = os.fsync, os.link
 
     def fsync(descriptor: int) -> None:
-        steps.append("sync " + Path(os.readlink(f"/proc/self/fd/{descriptor}")).name.partition("-")[0])
+        steps.append("sync " + Path(f"/proc/self/fd/{descriptor}").readlink().name.partition("-")[0])
         sync(descriptor)
 
     def linked(source: Path, target: Path) -> None:
@@ -279,7 +272,7 @@ async def test_errors_of_the_disk_say_what_to_do(
         with pytest.raises(ArchiveError, match=f"Could not write {KEY} in .*{os.strerror(code)}.*{advice}"):
             await store.put_if_absent(KEY, b"bytes")
     assert await store.head(KEY) is None
-    assert list((store.root / "tmp").iterdir()) == []
+    assert names_in(store.root / "tmp") == []
 
 
 async def test_a_root_that_cannot_be_an_archive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

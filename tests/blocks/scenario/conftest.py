@@ -64,7 +64,7 @@ class Vendor:
 
 
 def _is_json(request: httpx.Request) -> bool:
-    return request.headers.get("content-type") == "application/json"
+    return bool(request.headers.get("content-type") == "application/json")
 
 
 @pytest.fixture

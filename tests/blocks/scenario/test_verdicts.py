@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +23,7 @@ from blocks.errors import (
     UnexpectedAnswer,
 )
 from blocks.scenario.client import ScenarioClient
+from blocks.scenario.credentials import ScenarioCredentials
 from blocks.scenario.wire import JobsQuery, RunModelRequest, SparkRequest
 from blocks.scenario.wire_assets import AssetRequest
 from tests.blocks.scenario.conftest import Vendor
@@ -419,3 +421,22 @@ async def test_a_submit_is_bought_refused_or_unknown(
     succeeds = 200 <= status < 300
     assert outcome in ({"refused"} if refuses else {"bought", "unknown"} if succeeds else {"unknown"})
     assert len(vendor.requests) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("call", "error_type"),
+    [(BUYING["run_model"], OutcomeUnknown), (ESTIMATING, ProviderUnavailable), (READING["job"], ProviderUnavailable)],
+)
+async def test_every_call_has_a_deadline(
+    call: Call, error_type: type[ProviderError], credentials: ScenarioCredentials
+) -> None:
+    """An answer that never ends is given up; for a paid request that means that the outcome is unknown."""
+
+    async def never(request: httpx.Request) -> httpx.Response:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    hasty = credentials.model_copy(update={"deadline_seconds": 0.01})
+    async with hasty.get_client(transport=httpx.MockTransport(never)) as client:
+        with pytest.raises(error_type):
+            await call(client)

@@ -44,30 +44,36 @@ class MemoryStore:
         self.writes: dict[str, int] = {}
 
     async def put(self, key: str, data: bytes) -> None:
+        """Writes or replaces."""
         self.objects[key] = data
         self.writes[key] = self.writes.get(key, 0) + 1
 
     async def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Writes unless the key is taken."""
         if key in self.objects:
             return False
         await self.put(key, data)
         return True
 
     async def get(self, key: str) -> bytes:
+        """Reads, or raises ArchiveError."""
         if key not in self.objects:
             raise ArchiveError(f"There is no {key!r}.")
         return self.objects[key]
 
     async def head(self, key: str) -> StoredObject | None:
+        """Says whether it is there."""
         data = self.objects.get(key)
         return None if data is None else StoredObject(key=key, size_bytes=len(data))
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
+        """Lists keys."""
         for key in sorted(self.objects):
             if key.startswith(prefix):
                 yield key
 
     async def delete(self, key: str) -> None:
+        """Removes."""
         self.objects.pop(key, None)
 
 
@@ -87,7 +93,8 @@ def draw(glaze: str, light: str, seed: int, side_px: int = 320, lid: bool = True
     pot = Image.new("L", (side, side), 0)
     pen = ImageDraw.Draw(pot)
     pen.ellipse((x - r, y - r * 0.85, x + r, y + r), fill=255)
-    pen.polygon([(x + r * 0.7, y + r * 0.3), (x + r * 1.6, y - r * 0.7), (x + r * 1.8, y - r * 0.6), (x + r * 0.8, y + r * 0.7)], fill=255)
+    spout = [(0.7, 0.3), (1.6, -0.7), (1.8, -0.6), (0.8, 0.7)]
+    pen.polygon([(x + r * right, y + r * down) for right, down in spout], fill=255)
     pen.arc((x - r * 1.7, y - r * 0.5, x - r * 0.6, y + r * 0.6), 60, 300, fill=255, width=max(2, side // 36))
     if lid:
         pen.ellipse((x - r * 0.12, y - r * 1.1, x + r * 0.12, y - r * 0.84), fill=255)
@@ -179,7 +186,11 @@ class Studio:
             position=position,
             cost=Money(amount=Decimal(5), unit="CU") if scenario else Money(amount=Decimal("0.014"), unit="USD"),
             checks=Checks(
-                media_type="image/png", width_px=width_px, height_px=height_px, size_bytes=len(data), fingerprint="0" * 48
+                media_type="image/png",
+                width_px=width_px,
+                height_px=height_px,
+                size_bytes=len(data),
+                fingerprint="0" * 48,
             ),
             made_at=MADE_AT,
         )
@@ -206,7 +217,11 @@ def _name_of(picture: ImageRecord | str | None) -> str | None:
     return picture.sha256 if isinstance(picture, ImageRecord) else picture
 
 
-INSTRUCTIONS = ("Change the light to dusk; keep the pot.", "Make it neon light from the left.", "Remove the lid's knob.")
+INSTRUCTIONS = (
+    "Change the light to dusk; keep the pot.",
+    "Make it neon light from the left.",
+    "Remove the lid's knob.",
+)
 
 
 def furnish(studio: Studio, seeds: int = 4, side_px: int = 320) -> None:
@@ -243,13 +258,17 @@ def _one_prompt(studio: Studio, glaze: str, light: str, seeds: int, side_px: int
 
 
 def _edit(studio: Studio, prompt: Prompt, first: ImageRecord, glaze: str, side_px: int) -> None:
-    dusk = studio.add(
-        prompt, data=png(draw(glaze, "dusk", 0, side_px + 1)), parent=first, instruction=INSTRUCTIONS[0]
-    )
+    dusk = studio.add(prompt, data=png(draw(glaze, "dusk", 0, side_px + 1)), parent=first, instruction=INSTRUCTIONS[0])
     studio.add(prompt, data=png(draw(glaze, "neon", 0, side_px + 1)), parent=dusk, instruction=INSTRUCTIONS[1])
     if glaze == "celadon":
         bare = png(draw(glaze, "morning", 0, side_px, lid=False))
         studio.add(prompt, data=bare, parent=first, instruction=INSTRUCTIONS[2])
+
+
+@pytest.fixture(scope="session")
+def new_studio() -> type[Studio]:
+    """Opens empty studios."""
+    return Studio
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def _great_leaf(scene: Scene, rng: random.Random, palette: Palette) -> None:
     heading = math.atan2(*(target - root)[::-1])
     length, colour = rng.uniform(0.8, 1.15), rng.choice(palette.subjects[:3])
     outline = _leaf(root, heading, length, length * rng.uniform(0.45, 0.75))
-    scene.shade(outline + (0.03, 0.04), -34)
+    scene.shade(np.add(outline, (0.03, 0.04)), -34)
     half = len(outline) // 2
     scene.fill(outline[:half], colour)
     scene.fill(outline[half:], mix(colour, (16, 20, 30), 0.28))

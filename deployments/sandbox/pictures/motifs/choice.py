@@ -17,14 +17,14 @@ from deployments.sandbox.pictures.scene import Scene
 Motif = Callable[[str, random.Random, Palette, float], Scene]
 
 _WORDS: dict[Motif, str] = {
-    still_life: "still teapot teapots tea vase vases bottle bottles bowl bowls cup cups mug jug pitcher pottery ceramic "
-    "ceramics porcelain product perfume fruit apple apples pear lemon table kitchen coffee kettle amphora",
+    still_life: "still teapot teapots tea vase vases bottle bottles bowl bowls cup cups mug jug pitcher pottery "
+    "ceramic ceramics porcelain product perfume fruit apple apples pear lemon table kitchen coffee kettle amphora",
     hills: "landscape landscapes mountain mountains hill hills valley lake sea ocean beach desert dune dunes island "
     "fjord coast river sky horizon forest meadow countryside planet vista canyon volcano",
     city: "city cityscape skyline street streets alley building buildings tower towers architecture tokyo paris berlin "
     "york downtown urban town village house houses neon castle station",
-    botanical: "botanical leaf leaves flower flowers plant plants fern ferns bouquet garden rose roses tulip poppy bloom "
-    "blossom herb herbs foliage monstera orchid peony tree",
+    botanical: "botanical leaf leaves flower flowers plant plants fern ferns bouquet garden rose roses tulip poppy "
+    "bloom blossom herb herbs foliage monstera orchid peony tree",
     poster: "poster abstract cover album print collage cutout matisse screenprint riso risograph shapes wallpaper",
     bauhaus: "bauhaus geometric geometry pattern grid logo icon tiles tile mosaic modernist constructivist textile",
 }

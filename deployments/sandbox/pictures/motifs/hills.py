@@ -35,7 +35,7 @@ def hills(prompt: str, rng: random.Random, palette: Palette, aspect: float) -> S
         roughness = rng.uniform(0.05, 0.3) * (1.1 - 0.6 * depth)
         ridge = _ridge(rng, aspect, base, roughness, slope * (1 - 2 * (layer % 2)))
         scene.fill(np.concatenate((ridge, [(aspect, 1.0), (0.0, 1.0)])), colour)
-        scene.shade(np.concatenate((ridge + (0, 0.02), (ridge + (0, 0.14))[::-1])), -10 + 16 * (1 - depth))
+        scene.shade(np.concatenate((np.add(ridge, (0, 0.02)), np.add(ridge, (0, 0.14))[::-1])), -10 + 16 * (1 - depth))
         if depth > 0.4 and (rng.random() < 0.5 or "forest" in text or "tree" in text):
             _trees(scene, rng, ridge, mix(colour, palette.tone(0), 0.55), depth)
     if water:
@@ -86,16 +86,9 @@ def _trees(scene: Scene, rng: random.Random, ridge: Points, colour: Colour, dept
         x, y = ridge[rng.randrange(len(ridge))]
         height = rng.uniform(0.05, 0.16) * (0.4 + depth)
         if kind == "pine":
-            for tier in (1.0, 0.7, 0.42):
-                top = y - height
-                scene.fill(
-                    (
-                        (x, top),
-                        (x + height * 0.24 * tier, top + height * tier),
-                        (x - height * 0.24 * tier, top + height * tier),
-                    ),
-                    colour,
-                )
+            for tier in (0.5, 0.75, 1.0):
+                foot, half = y + 0.012 - height * (1 - tier), height * 0.26 * tier
+                scene.fill(((x, foot - height * 0.5), (x + half, foot), (x - half, foot)), colour)
         elif kind == "poplar":
             scene.fill(ellipse(x, y - height * 0.5, height * 0.14, height * 0.58), colour)
         else:

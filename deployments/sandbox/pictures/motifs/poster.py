@@ -76,7 +76,7 @@ def _blob(scene: Scene, rng: random.Random, palette: Palette, colour: Colour) ->
     wobble = sum(rng.uniform(0, 0.28) * np.cos(k * angles + rng.uniform(0, 6.3)) for k in (2, 3, 4))
     radii = radius * (1 + wobble)
     outline = np.column_stack((x + radii * np.cos(angles), y + radii * np.sin(angles)))
-    scene.shade(outline + (0.012, 0.016), -24)
+    scene.shade(np.add(outline, (0.012, 0.016)), -24)
     scene.fill(outline, mix(colour, palette.accent, rng.uniform(0, 0.2)))
 
 

@@ -1,0 +1,53 @@
+# Every target sets itself up from python3, make and git alone.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+STATE := .kleinbild
+
+# Keeps the demo's Prefect away from the user's own.
+export PREFECT_HOME ?= $(CURDIR)/$(STATE)/prefect
+
+.PHONY: help demo serve test check bench format lock clean
+
+help: ## show this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(READY): requirements.lock
+	@echo "Setting up $(VENV) (once; about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+demo: $(READY) ## make the demo campaign on the sandbox: no account, no network service
+	@mkdir -p "$(PREFECT_HOME)"
+	@$(BIN)/python -m deployments.demo
+
+serve: $(READY) ## Prefect server with UI, blocks registered, deployments served
+	@mkdir -p "$(PREFECT_HOME)"
+	@$(BIN)/python -m deployments.serve
+
+test: $(READY) ## all tests; says what it skips
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## lint, types, import direction
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(READY) ## benchmarks, as ratios to named peers
+	@$(BIN)/python -m tests.benchmarks
+
+format: $(READY) ## format the code
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+lock: ## renew requirements.lock (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group dev --quiet \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and everything that the demo made
+	rm -rf $(VENV) $(STATE)

@@ -1,0 +1,80 @@
+"""Saves the blocks that flows use, from environment variables: `python -m deployments.register`.
+
+This is the only place that reads API keys from the environment. They go into Prefect blocks, which keep them encrypted,
+and from there to the provider's API host and nowhere else.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+
+from prefect.blocks.core import Block
+from pydantic import ValidationError
+
+from blocks.archive.block import ImageArchive
+from blocks.scenario.credentials import ScenarioCredentials
+from blocks.sunra.credentials import SunraCredentials
+from flows.accounts import BLOCK_NAME, sandbox_credentials
+
+VARIABLES = """environment variables:
+  SCENARIO_SDK_API_KEY, SCENARIO_SDK_API_SECRET   saves scenario-credentials/default
+  SCENARIO_PRICE_PER_CREATIVE_UNIT                what a creative unit costs you, for budgets in money
+  SUNRA_KEY                                       saves sunra-credentials/default
+  SUNRA_PRICE_PER_IMAGE                           what a picture costs you; the API does not say
+  KLEINBILD_ARCHIVE                               saves image-archive/default with this root
+"""
+
+
+def blocks_from(environment: Mapping[str, str]) -> list[Block]:
+    """Makes the blocks that the environment has values for."""
+    found: list[Block] = []
+    key, secret = environment.get("SCENARIO_SDK_API_KEY"), environment.get("SCENARIO_SDK_API_SECRET")
+    if key and secret:
+        price = environment.get("SCENARIO_PRICE_PER_CREATIVE_UNIT") or None
+        fields = {"api_key": key, "api_secret": secret, "price_per_creative_unit": price}
+        found.append(ScenarioCredentials.model_validate(fields))
+    if sunra_key := environment.get("SUNRA_KEY"):
+        price = environment.get("SUNRA_PRICE_PER_IMAGE") or None
+        found.append(SunraCredentials.model_validate({"api_key": sunra_key, "price_per_image": price}))
+    if root := environment.get("KLEINBILD_ARCHIVE"):
+        found.append(ImageArchive(root=root))
+    return found
+
+
+async def save(blocks: list[Block]) -> list[str]:
+    """Registers the block types and saves the blocks under the name `default`; returns their slugs."""
+    for block_type in (ScenarioCredentials, SunraCredentials, ImageArchive):
+        await block_type.aregister_type_and_schema()
+    slugs = []
+    for block in blocks:
+        await block.asave(BLOCK_NAME, overwrite=True)
+        slugs.append(f"{block.get_block_type_slug()}/{BLOCK_NAME}")
+    return slugs
+
+
+def main() -> int:
+    """Runs the command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deployments.register",
+        description="Save credentials and archive as Prefect blocks.",
+        epilog=VARIABLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--sandbox", metavar="URL", help="save credentials for the sandbox at this address instead")
+    options = parser.parse_args()
+    try:
+        blocks: list[Block] = list(sandbox_credentials(options.sandbox)) if options.sandbox else blocks_from(os.environ)
+    except ValidationError as error:
+        # Without the values: they are keys.
+        problems = "; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_input=False))
+        print(f"These values cannot be used: {problems}", file=sys.stderr)
+        return 3
+    slugs = asyncio.run(save(blocks))
+    print("\n".join(f"saved {slug}" for slug in slugs) or f"Nothing to save.\n\n{VARIABLES}")
+    return 0 if slugs else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

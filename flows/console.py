@@ -1,0 +1,180 @@
+"""What the terminal shows: progress while it lasts, tables at the end, errors in one paragraph.
+
+On a terminal progress is drawn; elsewhere it is plain lines, few enough for a log.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from blocks.errors import KleinbildError
+from flows.questions import Plan, Provenance
+from tasks.models import CampaignResult, Failure
+from tasks.progress import Progress as Count
+from tasks.progress import Watcher
+
+PROMPTS_SHOWN = 8
+LINE_EVERY = 0.1
+"""Share of the shots after which another plain line is printed."""
+
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def show_error(error: KleinbildError) -> None:
+    """Says what went wrong, in the error's own words."""
+    _err.print(f"[bold red]{type(error).__name__}:[/] {escape(str(error))}")
+
+
+def show_stopped() -> None:
+    """Says what Ctrl-C means here."""
+    _err.print("Stopped. Run the same command again to go on: what was bought is not bought twice.")
+
+
+def asks_first(is_agreed: bool) -> bool:
+    """Tells whether a person is there to be asked, and has not agreed already."""
+    return not is_agreed and sys.stdin.isatty() and _out.is_terminal
+
+
+def confirmed() -> bool:
+    """Asks whether to buy."""
+    return _out.input("Make these pictures? \\[y/N] ").strip().lower() in {"y", "yes"}
+
+
+@contextmanager
+def progress() -> Iterator[Watcher]:
+    """Shows how far a campaign is, for as long as the context is open."""
+    if not _err.is_terminal:
+        yield _PlainLines()
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[facts]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_err, transient=True) as drawn:
+        row = drawn.add_task("starting", total=None, facts="")
+        yield lambda count: drawn.update(
+            row,
+            description=count.stage,
+            total=count.planned or None,
+            completed=count.settled,
+            facts=escape(_facts(count)),
+        )
+
+
+class _PlainLines:
+    """Prints a line at each stage, and after each tenth of the shots."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._settled = 0
+
+    def __call__(self, count: Count) -> None:
+        is_next = count.settled - self._settled >= max(1.0, count.planned * LINE_EVERY)
+        if count.stage != self._stage or is_next:
+            self._stage, self._settled = count.stage, count.settled
+            _err.print(f"{count.stage}: {count.settled} of {count.planned} shots; {escape(_facts(count))}")
+
+
+def _facts(count: Count) -> str:
+    words = [f"{count.made} made", f"{count.running} running"]
+    words += [f"{count.reused} had"] if count.reused else []
+    words += [f"{count.failed} failed"] if count.failed else []
+    return f"{', '.join(words)} · {count.spent}"
+
+
+def show_plan(plan: Plan) -> None:
+    """Shows counts, prices and the first prompts."""
+    table = Table(title=escape(plan.title), title_justify="left")
+    for heading in ("stage", "provider"):
+        table.add_column(heading)
+    for heading in ("shots", "price each", "at most"):
+        table.add_column(heading, justify="right")
+    for line in plan.estimate.lines:
+        price = "unknown" if line.price is None else str(line.price)
+        total = "unknown" if line.total is None else str(line.total)
+        table.add_row(line.stage, line.provider, str(line.shots), price, total)
+    table.add_section()
+    table.add_row("all", "", str(plan.estimate.shots), "", str(plan.estimate.total))
+    _out.print(table)
+    _out.print(
+        f"{len(plan.prompts)} prompts of {plan.combinations:,} possible; "
+        f"{plan.already_made} of the generated shots are in the archive already and cost nothing."
+    )
+    for prompt in plan.prompts[:PROMPTS_SHOWN]:
+        _out.print(f"  · {escape(prompt.text)}")
+    if len(plan.prompts) > PROMPTS_SHOWN:
+        _out.print(f"  … and {len(plan.prompts) - PROMPTS_SHOWN} more")
+
+
+def show_result(result: CampaignResult) -> None:
+    """Sums a campaign up."""
+    table = Table(title=f"{escape(result.campaign)} · edition {escape(result.edition)}", title_justify="left")
+    table.add_column("what")
+    table.add_column("number", justify="right")
+    figures = {
+        "pictures": len(result.images),
+        "keepers": len(result.keepers),
+        "near-duplicates": len(result.duplicates),
+        "shots bought now": result.bought,
+        "shots had before": result.reused,
+        "shots failed": len(result.failures),
+    }
+    for name, number in figures.items():
+        table.add_row(name, str(number))
+    table.add_section()
+    table.add_row("spent now", str(result.cost))
+    _out.print(table)
+    if result.failures:
+        _show_failures(result.failures)
+    _out.print(f"archive        {escape(result.archive)}")
+    _out.print(f"contact sheet  {escape(result.contact_sheet)}")
+
+
+def _show_failures(failures: tuple[Failure, ...]) -> None:
+    """Says each reason once, with the number of shots that it struck."""
+    for (kind, message), number in Counter((each.kind, each.message) for each in failures).most_common():
+        _out.print(f"[yellow]{number} ×[/] {escape(kind)}: {escape(message)}")
+
+
+def show_image(provenance: Provenance, *, as_json: bool) -> None:
+    """Shows everything that is known of an image."""
+    record = provenance.record
+    if as_json:
+        _out.print_json(record.model_dump_json())
+        return
+    table = Table(show_header=False, title=f"image {record.sha256}", title_justify="left")
+    for name, value in _facts_of(provenance):
+        table.add_row(name, escape(value))
+    _out.print(table)
+
+
+def _facts_of(provenance: Provenance) -> Iterator[tuple[str, str]]:
+    record, checks = provenance.record, provenance.record.checks
+    yield "prompt", record.request.prompt
+    yield from ((f"  {each.name}", each.value) for each in record.prompt.bindings)
+    yield "seed", str(record.request.seed)
+    yield "model", f"{record.request.model} ({record.provider}{', sandbox' if record.sandbox else ''})"
+    yield "size", f"{checks.width_px} x {checks.height_px} px, {checks.media_type}, {checks.size_bytes} bytes"
+    yield "made", f"{record.made_at:%Y-%m-%d %H:%M:%S} UTC, job {record.job_id}, output {record.output_index}"
+    yield (
+        "campaign",
+        f"{record.campaign} · edition {record.edition} · {'edit ' if record.step else 'step '}{record.step}",
+    )
+    yield "cost", str(record.cost) if record.cost else "unknown"
+    yield "parent", record.parent_sha256 or "none: generated from text"
+    yield from ((f"reference {each.role}", each.sha256) for each in record.references)
+    yield from (("edited into", sha256) for sha256 in provenance.edits)
+    yield from ((f"verdict in {each.campaign}", f"{each.kind}: {each.reason}") for each in provenance.verdicts)
+    yield "shot key", record.shot_key
+    yield "file", provenance.file

@@ -1,0 +1,68 @@
+"""How a flow begins and ends: credentials, references, archive and accounts at first, and its history at last."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+
+from blocks.archive.block import ImageArchive
+from blocks.errors import KleinbildError
+from blocks.provider import Money
+from blocks.scenario.credentials import ScenarioCredentials
+from blocks.sunra.credentials import SunraCredentials
+from flows.accounts import credentials_for
+from flows.history import keep_history
+from tasks.brief import RevisionBrief
+from tasks.references import References, keep_references, read_references
+from tasks.studio import Studio, open_studio
+
+DEFAULT_ARCHIVE = "archive"
+DEFAULT_CURRENCY = "USD"
+
+
+@asynccontextmanager
+async def opened(
+    brief: RevisionBrief,
+    archive: ImageArchive | Path | None,
+    *,
+    edition: str,
+    budget: Decimal | None = None,
+    scenario: ScenarioCredentials | None = None,
+    sunra: SunraCredentials | None = None,
+) -> AsyncIterator[tuple[Studio, References]]:
+    """Opens all that a brief needs; what is missing is refused before anything is bought.
+
+    Raises:
+        BriefError: A reference cannot be read.
+        SetupError: Credentials are missing, or the archive cannot be used.
+    """
+    credentials = await credentials_for(brief.providers, scenario, sunra)
+    read = await read_references(brief)
+    async with open_studio(
+        archive_block(archive, brief),
+        credentials,
+        campaign=brief.name,
+        edition=edition,
+        budget=brief.budget if budget is None else Money(amount=budget, unit=_unit(brief)),
+        resubmit_lost=brief.on_lost == "resubmit",
+        job_timeout_seconds=brief.job_timeout_seconds,
+    ) as studio:
+        references = await keep_references(read, studio.archive.store)
+        try:
+            yield studio, references
+        except KleinbildError:  # a run that stopped for a reason has a history too
+            await keep_history()
+            raise
+        await keep_history()
+
+
+def archive_block(archive: ImageArchive | Path | None, brief: RevisionBrief | None = None) -> ImageArchive:
+    """Makes a block of whatever names an archive: the block itself, a folder, the brief, or the default."""
+    if isinstance(archive, ImageArchive):
+        return archive
+    named_in_brief = None if brief is None else brief.archive
+    return ImageArchive(root=str(archive or named_in_brief or DEFAULT_ARCHIVE))
+
+
+def _unit(brief: RevisionBrief) -> str:
+    return brief.budget.unit if brief.budget else DEFAULT_CURRENCY

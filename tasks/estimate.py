@@ -1,0 +1,77 @@
+"""Shots -> price: what a campaign can cost at the most, asked before anything is bought."""
+
+from collections.abc import Sequence
+
+from blocks.errors import SetupError
+from blocks.provider import Frozen, Money, PictureRequest, ProviderName
+from tasks.account import Account
+from tasks.brief import RevisionBrief
+from tasks.models import Cost, Shot
+from tasks.plan import unmade_edit
+from tasks.studio import Studio, price_is_missing
+
+
+class EstimateLine(Frozen):
+    """What one stage of a campaign would buy."""
+
+    stage: str
+    provider: ProviderName
+    shots: int
+    price: Money | None
+
+    @property
+    def total(self) -> Money | None:
+        """Price of all its shots; None where it is unknown."""
+        return None if self.price is None else Money(amount=self.price.amount * self.shots, unit=self.price.unit)
+
+
+class Estimate(Frozen):
+    """What a campaign would buy at the most: edits are counted for every picture, duplicates included."""
+
+    lines: tuple[EstimateLine, ...]
+
+    @property
+    def shots(self) -> int:
+        """Number of shots at the most."""
+        return sum(line.shots for line in self.lines)
+
+    @property
+    def total(self) -> Cost:
+        """What is known of the price."""
+        return Cost.of(line.total for line in self.lines)
+
+
+async def estimate(brief: RevisionBrief, shots: Sequence[Shot], pictures: int, studio: Studio) -> Estimate:
+    """Prices a campaign at the most it can cost.
+
+    Args:
+        brief: With the edits that follow.
+        shots: What is generated.
+        pictures: How many pictures go into the chain of edits.
+        studio: Open accounts, and the budget.
+
+    Raises:
+        SetupError: A budget is set, and a price that it needs is unknown.
+    """
+    lines = []
+    if shots:
+        account = studio.account(shots[0].provider)
+        lines.append(await _line("generate", account, shots[0].request, len(shots)))
+    for number, step in enumerate(brief.edits, start=1):
+        account = studio.account(step.provider)
+        lines.append(await _line(f"edit {number}", account, unmade_edit(step, account), pictures))
+    for line in lines:
+        _refuse_unknown_price(studio.budget, line, studio.account(line.provider))
+    return Estimate(lines=tuple(lines))
+
+
+async def _line(stage: str, account: Account, request: PictureRequest, shots: int) -> EstimateLine:
+    price = await account.price(request, ())
+    return EstimateLine(stage=stage, provider=account.provider.name, shots=shots, price=price)
+
+
+def _refuse_unknown_price(budget: Money | None, line: EstimateLine, account: Account) -> None:
+    if budget is None:
+        return
+    if line.price is None or account.in_unit(line.price, budget.unit) is None:
+        raise SetupError(price_is_missing(line.provider, line.price, budget.unit))

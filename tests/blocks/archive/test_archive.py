@@ -1,0 +1,80 @@
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from blocks.archive.archive import folder_of, open_archive
+from blocks.errors import ArchiveError, SetupError
+from blocks.provider import Money
+
+
+async def test_an_archive_is_made_once_and_keeps_its_id(tmp_path: Path) -> None:
+    """The id is made with the archive and moves with its folder."""
+    async with open_archive(str(tmp_path / "old")) as archive:
+        assert re.fullmatch(r"[0-9a-f]{32}", archive.id)
+        assert archive.root == str(tmp_path / "old")
+        assert json.loads(await archive.store.get("archive.json")) == {"format_version": 1, "id": archive.id}
+        assert await archive.catalogue.count() == 0
+        await archive.ledger.open_budget("day", Money(amount=1, unit="USD"))
+    (tmp_path / "old").rename(tmp_path / "new")
+    async with open_archive(f"file://{tmp_path}/new") as moved:
+        assert moved.id == archive.id
+        assert await moved.ledger.budget("day") is not None
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["archive.json", "catalogue.sqlite", "tmp"]
+
+
+async def test_many_that_open_a_new_archive_agree_on_its_id(tmp_path: Path) -> None:
+    """One of them writes archive.json, and all read it."""
+
+    async def id_of() -> str:
+        async with open_archive(str(tmp_path / "root")) as archive:
+            return archive.id
+
+    assert len(set(await asyncio.gather(*(id_of() for _ in range(8))))) == 1
+
+
+async def test_the_catalogue_may_live_elsewhere(tmp_path: Path, database_url: str) -> None:
+    """With a URL of its own there is no database in the root."""
+    async with open_archive(str(tmp_path / "root"), database_url) as archive:
+        assert await archive.catalogue.count() == 0
+    assert not (tmp_path / "root" / "catalogue.sqlite").exists()
+
+
+async def test_a_newer_or_damaged_archive_is_refused(tmp_path: Path) -> None:
+    """An older program must not write into a format that it does not know; nothing is repaired by guessing."""
+    (tmp_path / "archive.json").write_text('{"format_version": 2, "id": "x", "later": true}', encoding="utf-8")
+    with pytest.raises(ArchiveError, match=r"has format 2, made by a newer Kleinbild.*update Kleinbild"):
+        async with open_archive(str(tmp_path)):
+            pass
+    (tmp_path / "archive.json").write_text('{"format_ver', encoding="utf-8")
+    with pytest.raises(ArchiveError, match=r"archive\.json in .* is damaged: bring it back from a backup"):
+        async with open_archive(str(tmp_path)):
+            pass
+    assert not (tmp_path / "catalogue.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("root", "message"),
+    [
+        ("s3://bucket/prefix", "cannot be opened at s3:// yet"),
+        ("file://elsewhere/folder", "names no folder of this machine"),
+        ("  ", "root is empty"),
+    ],
+)
+async def test_roots_that_are_no_folder_are_refused(root: str, message: str) -> None:
+    """What is not supported is said at the start."""
+    with pytest.raises(SetupError, match=message):
+        async with open_archive(root):
+            pass
+
+
+def test_roots_are_paths_or_file_urls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both forms name the same folder; a URL's escapes are undone."""
+    monkeypatch.setenv("HOME", "/home/painter")
+    assert folder_of("/pictures/my archive") == Path("/pictures/my archive")
+    assert folder_of("file:///pictures/my%20archive") == Path("/pictures/my archive")
+    assert folder_of("file://localhost/pictures") == Path("/pictures")
+    assert folder_of("~/pictures") == Path("/home/painter/pictures")
+    assert folder_of("pictures") == Path.cwd() / "pictures"
