@@ -91,6 +91,18 @@ async def test_sqlite_is_opened_as_safely_as_it_can(tmp_path: Path) -> None:
         assert await database.read(pragmas) == ["wal", 2, 30000, 1]
 
 
+async def test_the_disk_never_holds_up_the_event_loop(tmp_path: Path) -> None:
+    """SQLite's work runs in threads, and all writes in the same one."""
+
+    def thread(_: Connection) -> int:
+        return threading.get_ident()
+
+    async with open_database(f"sqlite:///{tmp_path / 'c.sqlite'}") as database:
+        writers = set(await asyncio.gather(*(database.write(thread) for _ in range(8))))
+        assert len(writers) == 1
+        assert threading.get_ident() not in writers | {await database.read(thread)}
+
+
 async def test_readers_do_not_wait_for_a_writer(tmp_path: Path) -> None:
     """A long write (a rebuild) leaves the catalogue readable, as it was before."""
     finish = threading.Event()
