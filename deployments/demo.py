@@ -1,19 +1,20 @@
 """The demo: the whole way of a picture on this machine alone. `make demo`, or `python -m deployments.demo`.
 
-Starts the sandbox, and runs the demo brief on it as anybody would on the command line, from the project's root.
+Starts the sandbox, and runs the demo brief on it as anybody would on the command line. The archive is made in the
+current folder.
 """
 
-import subprocess
 import sys
 from pathlib import Path
 
 from deployments.addresses import free_port
-from deployments.processes import server
+from deployments.processes import ServerDidNotStart, run, server
 
-BRIEF = Path("deployments") / "briefs" / "coffee-house.yaml"
+BRIEF = Path(__file__).parent / "briefs" / "coffee-house.yaml"
 ARCHIVE = Path(".kleinbild") / "demo"
 SANDBOX_PORT = 8765
 START_TIMEOUT_SECONDS = 60.0
+STOPPED = 130
 
 
 def main() -> int:
@@ -21,10 +22,21 @@ def main() -> int:
     origin = f"http://127.0.0.1:{free_port(SANDBOX_PORT)}"
     sandbox = [sys.executable, "-m", "deployments.sandbox", "--port", origin.rpartition(":")[2], "--latency", "1"]
     print(f"The sandbox stands in for both providers at {origin}; no account, no network.", flush=True)
-    with server(sandbox, answers_at=f"{origin}/sandbox/jobs", timeout_seconds=START_TIMEOUT_SECONDS):
-        command = ["-m", "flows", "campaign", str(BRIEF), "--archive", str(ARCHIVE), "--sandbox", origin]
-        print(f"$ python {' '.join(command)}", flush=True)
-        return subprocess.run([sys.executable, *command], check=False).returncode  # noqa: S603  # our own command
+    command = ["-m", "flows", "campaign", _shown(BRIEF), "--archive", str(ARCHIVE), "--sandbox", origin]
+    try:
+        with server(sandbox, answers_at=f"{origin}/sandbox/health", timeout_seconds=START_TIMEOUT_SECONDS):
+            print(f"$ python {' '.join(command)}", flush=True)
+            return run([sys.executable, *command])
+    except ServerDidNotStart as error:
+        print(f"The demo cannot begin. {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # while the sandbox was starting
+        return STOPPED
+
+
+def _shown(path: Path) -> str:
+    """Names a file as a person in the current folder would."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Starts a server as a child process, waits until it answers, and ends it again whatever happens."""
+"""Child processes: a server that is waited for and ended again whatever happens, and a command that Ctrl-C may stop."""
 
 import subprocess
 import time
@@ -36,13 +36,26 @@ def server(command: Sequence[str], *, answers_at: str, timeout_seconds: float) -
         _stop(process)
 
 
+def run(command: Sequence[str]) -> int:
+    """Runs a command in the foreground; returns its exit code.
+
+    Ctrl-C reaches the command as well: it is left to end in its own way, within a bounded time.
+    """
+    with subprocess.Popen(command) as process:  # noqa: S603  # our own command
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            _await_end(process)
+            return process.returncode
+
+
 def _wait_for(process: subprocess.Popen[bytes], url: str, timeout_seconds: float) -> None:
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise ServerDidNotStart(f"{process.args!r} ended with code {process.returncode}.")
         try:
-            if httpx.get(url, timeout=5).is_success:
+            if httpx.get(url, timeout=5, trust_env=False).is_success:
                 return
         except httpx.TransportError:
             pass  # not listening yet
@@ -52,6 +65,10 @@ def _wait_for(process: subprocess.Popen[bytes], url: str, timeout_seconds: float
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
+    _await_end(process)
+
+
+def _await_end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(STOP_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:

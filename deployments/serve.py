@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
 from deployments.addresses import free_port
-from deployments.processes import server
+from deployments.processes import ServerDidNotStart, server
 from deployments.register import blocks_from, save
 from flows.accounts import sandbox_credentials
 from flows.campaign import campaign
@@ -25,10 +25,22 @@ from flows.revise import revise
 UI_PORT = 4200
 SANDBOX_PORT = 8765
 START_TIMEOUT_SECONDS = 120.0
+STOPPED = 130
 
 
 def main() -> int:
     """Serves until Ctrl-C."""
+    try:
+        _serve()
+    except ServerDidNotStart as error:
+        print(f"Cannot serve. {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # before the deployments were served; from there on it is the usual end
+        return STOPPED
+    return 0
+
+
+def _serve() -> None:
     ui = f"http://127.0.0.1:{free_port(UI_PORT)}"
     prefect = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", _port(ui)]
     with ExitStack() as stack:
@@ -41,7 +53,6 @@ def main() -> int:
             f"\nOpen {ui}/deployments, choose `campaign`, then Run, Custom run. Ctrl-C ends everything.\n", flush=True
         )
         serve(*asyncio.run(_deployments()))
-    return 0
 
 
 def _blocks(stack: ExitStack) -> list[Block]:

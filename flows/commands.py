@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from blocks.archive.block import ImageArchive
 from blocks.errors import BriefError, BudgetExhausted, KleinbildError
 from flows import console
 from flows.accounts import sandbox_credentials
@@ -14,7 +15,7 @@ from flows.campaign import DEFAULT_EDITION, campaign
 from flows.opening import DEFAULT_ARCHIVE
 from flows.questions import plan_of, show
 from flows.revise import revise
-from tasks.brief import ReferenceSource, RevisionBrief, load_brief, read_brief
+from tasks.brief import RevisionBrief, load_brief, read_brief
 from tasks.models import CampaignResult
 from tasks.progress import watching
 
@@ -86,7 +87,7 @@ def _add_revise(commands: Any) -> None:
 def _add_show(commands: Any) -> None:
     command = _command(commands, "show", "say where an image comes from", _show)
     command.add_argument("image", metavar="IMAGE", help="SHA-256, how it begins, or the picture's file")
-    command.add_argument("--archive", type=Path, default=Path(DEFAULT_ARCHIVE), help="default: %(default)s")
+    command.add_argument("--archive", default=DEFAULT_ARCHIVE, metavar="FOLDER", help="default: %(default)s")
     command.add_argument("--json", action="store_true", help="print the record as it is stored")
 
 
@@ -100,7 +101,7 @@ def _command(
 
 
 def _add_terms(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--archive", type=Path, help="folder of the archive; overrides the brief")
+    command.add_argument("--archive", metavar="FOLDER", help="where the images are kept; overrides the brief")
     command.add_argument("--edition", default=DEFAULT_EDITION, help="another edition draws new seeds")
     command.add_argument("--sandbox", metavar="URL", help="use the local sandbox at this address, with no account")
     command.add_argument("--budget", type=_amount, metavar="N", help="what it may cost; overrides the brief")
@@ -132,8 +133,8 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _revise(options: argparse.Namespace) -> int:
-    references = tuple(_reference(text) for text in options.reference)
-    roles = tuple(reference.role for reference in references)
+    references = [_reference(text) for text in options.reference]
+    roles = [reference["role"] for reference in references]
     edits = [{"instruction": text, "provider": options.provider, "references": roles} for text in options.instruction]
     brief = read_brief(
         {"name": options.name, "references": references, "edits": edits}, RevisionBrief, shown_as="This revision"
@@ -153,20 +154,21 @@ def _watched(run: Callable[[], CampaignResult]) -> int:
 
 def _terms(options: argparse.Namespace) -> dict[str, Any]:
     """Collects the keywords that all flows share."""
-    terms = {"archive": options.archive, "edition": options.edition, "budget": options.budget}
+    archive = None if options.archive is None else ImageArchive(root=options.archive)
+    terms = {"archive": archive, "edition": options.edition, "budget": options.budget}
     if options.sandbox is not None:
         scenario, sunra = sandbox_credentials(options.sandbox)
         terms |= {"scenario": scenario, "sunra": sunra}
     return terms
 
 
-def _reference(text: str) -> ReferenceSource:
+def _reference(text: str) -> dict[str, str]:
     role, equals, source = text.partition("=")
     if not equals or not source:
         raise BriefError(f"--reference {text!r}: write it as ROLE=FILE, such as product=mug.png.")
-    return ReferenceSource(role=role, source=source)
+    return {"role": role, "source": source}
 
 
 def _show(options: argparse.Namespace) -> int:
-    console.show_image(asyncio.run(show(options.image, options.archive)), as_json=options.json)
+    console.show_image(asyncio.run(show(options.image, ImageArchive(root=options.archive))), as_json=options.json)
     return 0

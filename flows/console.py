@@ -15,6 +15,7 @@ from rich.table import Table
 
 from blocks.errors import KleinbildError
 from flows.questions import Plan, Provenance
+from tasks.estimate import Estimate
 from tasks.models import CampaignResult, Failure
 from tasks.progress import Progress as Count
 from tasks.progress import Watcher
@@ -105,7 +106,7 @@ def show_plan(plan: Plan) -> None:
         total = "unknown" if line.total is None else str(line.total)
         table.add_row(line.stage, line.provider, str(line.shots), price, total)
     table.add_section()
-    table.add_row("all", "", str(plan.estimate.shots), "", str(plan.estimate.total))
+    table.add_row("all", "", str(plan.estimate.shots), "", _total(plan.estimate))
     _out.print(table)
     _out.print(
         f"{len(plan.prompts)} prompts of {plan.combinations:,} possible; "
@@ -115,6 +116,13 @@ def show_plan(plan: Plan) -> None:
         _out.print(f"  · {escape(prompt.text)}")
     if len(plan.prompts) > PROMPTS_SHOWN:
         _out.print(f"  … and {len(plan.prompts) - PROMPTS_SHOWN} more")
+
+
+def _total(estimate: Estimate) -> str:
+    """Says the price of all; an unknown price is no zero."""
+    known = [str(amount) for amount in estimate.total.amounts]
+    unknown = ["unknown"] if any(line.price is None for line in estimate.lines) else []
+    return " + ".join(known + unknown) or str(estimate.total)
 
 
 def show_result(result: CampaignResult) -> None:

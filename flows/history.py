@@ -8,6 +8,7 @@ run is to wait until its task runs are on record.
 import asyncio
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, TaskRunFilter, TaskRunFilterState
 from prefect.client.schemas.filters import TaskRunFilterStateType as OfType
@@ -31,8 +32,8 @@ async def keep_history() -> None:
         async with asyncio.timeout(DEADLINE_SECONDS), get_client() as client:
             while await _recorded(client, context.flow_run.id) < started:  # noqa: ASYNC110  # another process writes
                 await asyncio.sleep(INTERVAL_SECONDS)
-    except TimeoutError:
-        return  # the run is complete and archived; a few lines of its history are not worth a longer wait
+    except (TimeoutError, httpx.HTTPError):
+        return  # the run is complete and archived; a few lines of its history are not worth its failure
 
 
 async def _recorded(client: PrefectClient, flow_run_id: UUID) -> int:

@@ -7,16 +7,16 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from blocks.archive.archive import Archive
+from blocks.archive.archive import Archive, folder_of
 from blocks.archive.block import ImageArchive
 from blocks.archive.catalogue import VerdictRow
-from blocks.archive.layout import object_key
+from blocks.archive.layout import MANIFEST_KEY, object_key
 from blocks.archive.ledger import ShotState
 from blocks.errors import BriefError, SetupError
 from blocks.provider import Frozen
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
-from flows.campaign import plan
+from flows.campaign import DEFAULT_EDITION, plan
 from flows.opening import archive_block, opened
 from tasks.archive import find_image
 from tasks.brief import Brief
@@ -46,8 +46,8 @@ class Provenance(Frozen):
 
 async def plan_of(
     brief: Brief,
-    archive: Path | None = None,
-    edition: str = "1",
+    archive: ImageArchive | Path | None = None,
+    edition: str = DEFAULT_EDITION,
     budget: Decimal | None = None,
     scenario: ScenarioCredentials | None = None,
     sunra: SunraCredentials | None = None,
@@ -74,19 +74,19 @@ async def plan_of(
         )
 
 
-async def show(image: str, archive: Path) -> Provenance:
+async def show(image: str, archive: ImageArchive | Path) -> Provenance:
     """Tells where an image comes from.
 
     Args:
         image: Its SHA-256, how that begins, or the path of a file with its bytes.
-        archive: Folder of the archive.
+        archive: The archive, or its folder.
 
     Raises:
         BriefError: The archive has no such image.
         SetupError: There is no archive.
     """
     name = await asyncio.to_thread(_digest_of, Path(image)) or image
-    async with _existing(archive) as opened_archive:
+    async with _existing(archive_block(archive)) as opened_archive:
         catalogue = opened_archive.catalogue
         record = await find_image(name, catalogue)
         return Provenance(
@@ -105,18 +105,22 @@ def _digest_of(path: Path) -> str | None:
 
 
 @asynccontextmanager
-async def _existing(root: Path) -> AsyncIterator[Archive]:
-    if not (root / "archive.json").is_file():
-        raise SetupError(f"There is no archive at {root}. Say where it is with --archive.")
-    async with ImageArchive(root=str(root)).open() as archive:
+async def _existing(block: ImageArchive) -> AsyncIterator[Archive]:
+    if not _is_made(block):
+        raise SetupError(f"There is no archive at {block.root}. Say where it is with --archive.")
+    async with block.open() as archive:
         yield archive
 
 
 @asynccontextmanager
 async def _never_made(block: ImageArchive) -> AsyncIterator[ImageArchive]:
     """Plans against an empty archive that is thrown away, where the one that is named does not exist yet."""
-    if (Path(block.root) / "archive.json").is_file():
+    if _is_made(block):
         yield block
         return
     with TemporaryDirectory(prefix="kleinbild-plan-") as folder:
         yield ImageArchive(root=folder)
+
+
+def _is_made(block: ImageArchive) -> bool:
+    return (folder_of(block.root) / MANIFEST_KEY).is_file()

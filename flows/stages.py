@@ -11,31 +11,24 @@ from blocks.archive.ledger import LedgerEntry, ShotState
 from blocks.errors import (
     AccountRefused,
     ArchiveError,
-    BadPicture,
     BudgetExhausted,
-    JobFailed,
-    JobTimedOut,
     KleinbildError,
-    LinkExpired,
     NotStarted,
-    OutcomeUnknown,
     SetupError,
 )
-from tasks.archive import archive, archived_images, keepers_of_others
+from tasks.archive import archive, archived_images, are_archived, keepers_of_others
 from tasks.brief import RevisionBrief
 from tasks.dedupe import dedupe
 from tasks.edit import plan_edits
 from tasks.generate import collect, submit
 from tasks.models import CampaignResult, Failure, ImageRecord, Made, Shot, Verdict
+from tasks.purchase import Purchase
 from tasks.references import References
 from tasks.report.task import publish_report
 from tasks.studio import Studio
 
 ENDS_THE_RUN = (AccountRefused, BudgetExhausted, SetupError, ArchiveError)
 """What no further shot could escape: buying stops at once, with one message."""
-
-BOUGHT_IN_VAIN = (BadPicture, JobFailed, JobTimedOut, LinkExpired, OutcomeUnknown)
-"""Failures of shots that a provider has accepted, or may have."""
 
 
 async def make_pictures(shots: Sequence[Shot], studio: Studio) -> Made:
@@ -46,7 +39,7 @@ async def make_pictures(shots: Sequence[Shot], studio: Studio) -> Made:
     unique = list({shot.key: shot for shot in shots}.values())
     entries = await studio.archive.ledger.find(shot.key for shot in unique)
     done = (entry for entry in entries.values() if entry.state is ShotState.DONE)
-    reused = await archived_images(done, studio.archive.catalogue)
+    reused = await archived_images(done, studio)
     studio.tally.change(planned=len(unique), reused=len(reused))
     made = await asyncio.gather(
         *(_make(shot, entries.get(shot.key), studio) for shot in unique if shot.key not in reused)
@@ -64,18 +57,20 @@ async def _make(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> tuple[
 
 
 async def _buy_and_collect(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> Made:
-    attempt = 0 if entry is None else entry.attempt
-    was_running = entry is not None and entry.state is ShotState.RUNNING
+    purchase = Purchase(shot, studio, attempt=0 if entry is None else entry.attempt)
     try:
-        ticket = await submit(shot, studio, attempt)
-        collected = await collect(shot, ticket, studio, attempt)
+        ticket = await submit(purchase)
+        collected = await collect(purchase, ticket)
+        if not purchase.was_bought and not await are_archived(collected.images, studio):
+            # Prefect remembers pictures that the archive has lost: they are brought home again.
+            collected = await collect.with_options(refresh_cache=True)(purchase, ticket)
     except KleinbildError as error:
         if isinstance(error, ENDS_THE_RUN):
             studio.halt(error)
         studio.tally.change(failed=1)
-        return Made(failures=(_failure(shot, error),), bought=int(isinstance(error, BOUGHT_IN_VAIN)))
+        return Made(failures=(_failure(shot, error),), bought=int(purchase.was_bought))
     studio.tally.change(made=1)
-    return Made(images=collected.images, bought=int(not was_running))
+    return Made(images=collected.images, bought=int(purchase.was_bought), reused=int(not purchase.was_bought))
 
 
 async def edit_chain(

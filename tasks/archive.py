@@ -3,12 +3,14 @@
 The bytes and records are there already, from the moment they were paid for (`tasks/ingest.py`).
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from blocks.archive.catalogue import Catalogue, VerdictRow
+from blocks.archive.layout import object_key
 from blocks.archive.ledger import LedgerEntry
 from blocks.errors import ArchiveError, BriefError
 from tasks.dedupe import Keeper
@@ -27,19 +29,32 @@ async def archive(shots: Sequence[Shot], verdicts: Sequence[Verdict], studio: St
     return len(verdicts)
 
 
-async def archived_images(entries: Iterable[LedgerEntry], catalogue: Catalogue) -> dict[str, tuple[ImageRecord, ...]]:
+async def archived_images(entries: Iterable[LedgerEntry], studio: Studio) -> dict[str, tuple[ImageRecord, ...]]:
     """Finds the images of shots that are done, by shot key.
 
-    A shot whose images are not all in the catalogue is left out: it is collected again, which buys nothing.
+    A shot whose images are not all in the archive any more is left out: it is collected again, which buys nothing.
     """
     done = list(entries)
-    wanted = [sha256 for entry in done for sha256 in entry.images]
-    known = {each.sha256: read_record(each.record_json) for each in await catalogue.entries(wanted)}
+    known = await _kept((sha256 for entry in done for sha256 in entry.images), studio)
     return {
         entry.shot_key: tuple(known[sha256] for sha256 in entry.images)
         for entry in done
         if entry.images and all(sha256 in known for sha256 in entry.images)
     }
+
+
+async def are_archived(images: Iterable[ImageRecord], studio: Studio) -> bool:
+    """Tells whether catalogue and store have all of these images."""
+    wanted = {image.sha256 for image in images}
+    return wanted == (await _kept(wanted, studio)).keys()
+
+
+async def _kept(sha256s: Iterable[str], studio: Studio) -> dict[str, ImageRecord]:
+    """Reads the records of those images that the catalogue knows and whose bytes the store has."""
+    known = await studio.archive.catalogue.entries(sha256s)
+    heads = await asyncio.gather(*(studio.archive.store.head(object_key(each.sha256)) for each in known))
+    there = (each for each, head in zip(known, heads, strict=True) if head is not None)
+    return {each.sha256: read_record(each.record_json) for each in there}
 
 
 async def keepers_of_others(studio: Studio) -> tuple[Keeper, ...]:

@@ -5,16 +5,16 @@ bought. What only a provider can know (its limits) is checked when the shots are
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from blocks.errors import BriefError
 from blocks.provider import MAX_SEED, AspectRatio, Frozen, LoraWeight, Money, PictureFormat, ProviderName
-from tasks.prompts import parse
+from tasks.documents import read_yaml, shortened
+from tasks.prompts import PromptSyntaxError, parse
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
 """Names become folder names and keys: lower-case letters, digits and dashes."""
@@ -37,6 +37,11 @@ class ReferenceSource(Frozen):
 
     role: Role
     source: str = Field(min_length=1)
+
+    @property
+    def is_url(self) -> bool:
+        """True where it is read from the web."""
+        return self.source.lower().startswith(("http://", "https://"))
 
 
 def _pairs(first: str, second: str) -> BeforeValidator:
@@ -113,8 +118,10 @@ class RevisionBrief(Frozen):
     def _agrees_with_itself(self) -> Self:
         _refuse_twice("axes", [axis.name for axis in self.axes])
         _refuse_twice("references", [reference.role for reference in self.references])
-        for _, template in self.templates():
-            parse(template, self.axis_names)
+        if self.budget is not None and self.budget.amount < 0:
+            raise BriefError(f"budget: has to be 0 or more, got {self.budget}.", where="budget")
+        for where, template in self.templates():
+            _refuse_bad_template(where, template, self.axis_values)
         known = {reference.role for reference in self.references}
         for where, settings in self.stages():
             for role in settings.references:
@@ -141,6 +148,11 @@ class RevisionBrief(Frozen):
     def axis_names(self) -> tuple[str, ...]:
         """Names that `${…}` may use."""
         return tuple(axis.name for axis in self.axes)
+
+    @property
+    def axis_values(self) -> dict[str, tuple[str, ...]]:
+        """What `${…}` may stand for, by name."""
+        return {axis.name: axis.values for axis in self.axes}
 
     @property
     def shown_title(self) -> str:
@@ -175,6 +187,15 @@ def _refuse_twice(where: str, names: list[str]) -> None:
             raise BriefError(f"{where}: {name!r} stands there twice.", where=where)
 
 
+def _refuse_bad_template(where: str, template: str, axes: Mapping[str, Sequence[str]]) -> None:
+    try:
+        parsed = parse(template, tuple(axes))
+    except PromptSyntaxError as error:
+        raise PromptSyntaxError(f"{where}: {error}", where=where, line=error.line, column=error.column) from error
+    if parsed.may_be_blank(axes):
+        raise BriefError(f"{where}: can come out empty, and there is no picture of nothing. Add a word.", where=where)
+
+
 def suggestion(word: str, known: set[str]) -> str:
     """Ends a message with the nearest known word, or with all of them."""
     near = difflib.get_close_matches(word, sorted(known), n=1)
@@ -204,22 +225,12 @@ def load_revision(source: RevisionBrief | str | Path) -> RevisionBrief:
 
 
 def _load(path: Path, model: type[AnyBrief]) -> AnyBrief:
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BriefError(f"There is no brief at {path}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise BriefError(f"{path} cannot be read as a brief: {error}") from error
-    except yaml.YAMLError as error:
-        raise BriefError(f"{path} is no valid YAML: {error}") from error
-    if not isinstance(document, dict):
-        raise BriefError(f"{path} holds no brief: a mapping with at least a `name` is expected.")
-    brief = read_brief(document, model, shown_as=path.name)
+    brief = read_brief(read_yaml(path), model, shown_as=path.name)
     beside = tuple(_beside(path.parent, each) for each in brief.references)
     return brief.model_copy(update={"references": beside})
 
 
-def read_brief(document: Mapping[str, Any], model: type[AnyBrief], *, shown_as: str) -> AnyBrief:
+def read_brief(document: Mapping[Any, Any], model: type[AnyBrief], *, shown_as: str) -> AnyBrief:
     """Makes a brief of what a YAML file or a form holds.
 
     Raises:
@@ -228,19 +239,39 @@ def read_brief(document: Mapping[str, Any], model: type[AnyBrief], *, shown_as: 
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        lines = [_in_words(item, model) for item in error.errors()]
+        lines = [_in_words(item, model) for item in error.errors() if not _only_follows(item, error.errors())]
         raise BriefError("\n".join([f"{shown_as} cannot be used:", *(f"  - {line}" for line in lines)])) from error
     except BriefError as error:
         raise BriefError(f"{shown_as} cannot be used: {error}", where=error.where) from error
 
 
+_IN_WORDS = {
+    "string_type": "has to be a text; numbers, dates and yes or no need quotes around them",
+    "tuple_type": "has to be a list",
+    "model_type": "has to be a mapping",
+    "too_short": "needs at least one entry",
+}
+"""pydantic speaks to programmers: these kinds of its errors are put into words for people."""
+
+
 def _in_words(item: Any, model: type[RevisionBrief]) -> str:
-    place = ".".join(str(part) for part in item["loc"])
+    place = _place(item["loc"])
     if item["type"] == "extra_forbidden":
         return f"{place}: unknown field.{suggestion(str(item['loc'][-1]), _fields_at(item['loc'][:-1], model))}"
     if item["type"] == "missing":
         return f"{place}: is missing."
-    return f"{place or 'the brief'}: {item['msg']} (got {_shortened(item['input'])})."
+    return f"{place}: {_IN_WORDS.get(item['type'], item['msg'])} (got {shortened(item['input'])})."
+
+
+def _only_follows(item: Any, others: Sequence[Any]) -> bool:
+    """Tells whether a list counts as too short only because its entries are wrong."""
+    own = item["loc"]
+    return item["type"] == "too_short" and any(len(o["loc"]) > len(own) and o["loc"][: len(own)] == own for o in others)
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    place = ".".join(str(part) for part in location) or "the brief"
+    return place if place.isprintable() and len(place) <= 100 else shortened(place)
 
 
 def _fields_at(location: tuple[int | str, ...], brief: type[RevisionBrief]) -> set[str]:
@@ -249,18 +280,20 @@ def _fields_at(location: tuple[int | str, ...], brief: type[RevisionBrief]) -> s
         "edits": EditStep,
         "dedupe": Dedupe,
         "budget": Money,
+        "axes": Axis,
+        "references": ReferenceSource,
         "loras": LoraWeight,
     }
     names = [part for part in location if isinstance(part, str) and part in models]
     return set((models[names[-1]] if names else brief).model_fields)
 
 
-def _shortened(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:59]}…"
-
-
 def _beside(folder: Path, reference: ReferenceSource) -> ReferenceSource:
-    if reference.source.startswith(("http://", "https://")):
+    if reference.is_url:
         return reference
-    return reference.model_copy(update={"source": str(folder / Path(reference.source).expanduser())})
+    try:
+        path = Path(reference.source).expanduser()
+    except RuntimeError as error:  # `~name` where there is nobody of that name
+        where = f"references.{reference.role}"
+        raise BriefError(f"{where}: there is no home folder {reference.source!r} begins with.", where=where) from error
+    return reference.model_copy(update={"source": str(folder / path)})

@@ -11,6 +11,9 @@ from tasks.brief import MAX_PROMPTS, Brief
 from tasks.models import Binding, Prompt, derive_seed
 from tasks.prompts import Expansion, expand_all, parse, sample
 
+MAX_REPEATS = MAX_PROMPTS
+"""Drawing ends after this many repeats in a row: many combinations can give few texts, as in `{red|red}`."""
+
 
 @task(name="expand prompts", cache_policy=NO_CACHE)
 async def expand_prompts(brief: Brief) -> tuple[Prompt, ...]:
@@ -32,7 +35,7 @@ def expand(brief: Brief) -> tuple[Prompt, ...]:
 
 def count_combinations(brief: Brief) -> int:
     """Counts the prompts that the templates could make, without making them."""
-    axes = _axes(brief)
+    axes = brief.axis_values
     return sum(parse(template, brief.axis_names).count(axes) for template in brief.prompts)
 
 
@@ -43,7 +46,7 @@ def _all(brief: Brief) -> Iterator[Prompt]:
             f"The templates make {total:,} prompts, more than {MAX_PROMPTS:,}. Say how many to draw with `count`.",
             where="prompts",
         )
-    axes = _axes(brief)
+    axes = brief.axis_values
     for template in brief.prompts:
         for expansion in expand_all(parse(template, brief.axis_names), axes):
             yield _prompt(template, expansion)
@@ -51,7 +54,7 @@ def _all(brief: Brief) -> Iterator[Prompt]:
 
 def _drawn(brief: Brief) -> Iterator[Prompt]:
     """Draws without end from the templates in turn, so that each has its share; the caller takes what it needs."""
-    axes = _axes(brief)
+    axes = brief.axis_values
 
     def hand(number: int, template: str) -> Iterator[Prompt]:
         parsed = parse(template, brief.axis_names)
@@ -65,14 +68,14 @@ def _drawn(brief: Brief) -> Iterator[Prompt]:
 
 def _each_text_once(prompts: Iterable[Prompt]) -> Iterator[Prompt]:
     seen: set[str] = set()
+    repeats = 0
     for prompt in prompts:
         if prompt.text not in seen:
             seen.add(prompt.text)
+            repeats = 0
             yield prompt
-
-
-def _axes(brief: Brief) -> dict[str, tuple[str, ...]]:
-    return {axis.name: axis.values for axis in brief.axes}
+        elif (repeats := repeats + 1) > MAX_REPEATS:
+            return
 
 
 def _prompt(template: str, expansion: Expansion) -> Prompt:

@@ -9,7 +9,7 @@ from prefect import task
 from blocks.provider import Frozen, JobFailure, JobState, JobStatus, Ticket
 from blocks.waiting import wait_until_final
 from tasks.ingest import ingest
-from tasks.models import ImageRecord, Shot
+from tasks.models import ImageRecord
 from tasks.options import (
     COLLECT_DELAYS_SECONDS,
     COLLECT_RETRIES,
@@ -21,7 +21,6 @@ from tasks.options import (
     is_safe_to_submit_again,
 )
 from tasks.purchase import Purchase
-from tasks.studio import Studio
 
 
 class Collected(Frozen):
@@ -32,7 +31,7 @@ class Collected(Frozen):
 
 @task(
     name="submit",
-    task_run_name="submit {shot.label}",
+    task_run_name="submit {purchase.shot.label}",
     cache_policy=ShotCache(stage="submit"),
     result_serializer="json",
     retries=SUBMIT_RETRIES,
@@ -40,26 +39,20 @@ class Collected(Frozen):
     retry_jitter_factor=RETRY_JITTER,
     retry_condition_fn=is_safe_to_submit_again,
 )
-async def submit(shot: Shot, studio: Studio, attempt: int) -> Ticket:
+async def submit(purchase: Purchase) -> Ticket:
     """Buys a shot once among all runs and workers, and returns the receipt.
-
-    Args:
-        shot: What to buy.
-        studio: What this run holds open.
-        attempt: How often the ledger had seen this shot when the run began; part of the cache key, so that a shot that
-            is tried again does not meet the receipt of its failure.
 
     Raises:
         NothingAccepted: Nothing was bought; the money is released.
         OutcomeUnknown: It may have been bought and cannot be found; the money stays counted.
         BudgetExhausted: It would pass the budget.
     """
-    return await Purchase(shot, studio).ticket()
+    return await purchase.ticket()
 
 
 @task(
     name="collect",
-    task_run_name="collect {shot.label}",
+    task_run_name="collect {purchase.shot.label}",
     cache_policy=ShotCache(stage="collect"),
     result_serializer="json",
     retries=COLLECT_RETRIES,
@@ -67,29 +60,22 @@ async def submit(shot: Shot, studio: Studio, attempt: int) -> Ticket:
     retry_jitter_factor=RETRY_JITTER,
     retry_condition_fn=is_safe_to_collect_again,
 )
-async def collect(shot: Shot, ticket: Ticket, studio: Studio, attempt: int) -> Collected:
+async def collect(purchase: Purchase, ticket: Ticket) -> Collected:
     """Waits for a job, brings its pictures into the archive, and closes the shot in the ledger.
-
-    Args:
-        shot: What was bought.
-        ticket: The receipt.
-        studio: What this run holds open.
-        attempt: As in `submit`.
 
     Raises:
         JobFailed: The provider could not make the picture.
         JobTimedOut: It is still at work; a later run collects it.
     """
-    purchase = Purchase(shot, studio)
     status = await wait_until_final(
         purchase.account.provider,
         ticket.job_id,
-        deadline_seconds=studio.job_timeout_seconds,
+        deadline_seconds=purchase.studio.job_timeout_seconds,
         pace=purchase.account.pace,
     )
     if status.state is not JobState.SUCCEEDED:
         raise await purchase.failed(status.failure or _unexplained(status), status.billed)
-    images = await ingest(shot, status, studio)
+    images = await ingest(purchase.shot, status, purchase.studio)
     await purchase.done(images, status)
     return Collected(images=images)
 

@@ -7,11 +7,11 @@ import asyncio
 from datetime import UTC, datetime
 
 from blocks.archive.catalogue import CatalogueEntry
-from blocks.archive.layout import object_key, quarantine_key, record_key
+from blocks.archive.layout import object_key, quarantine_key, record_key, thumbnail_key
 from blocks.errors import BadPicture, LinkExpired, ProviderUnavailable
 from blocks.provider import DownloadedPicture, JobStatus, Money, Provider, RemotePicture
-from tasks.checks import decode_and_check
-from tasks.models import Checks, ImageRecord, Shot, sha256_of
+from tasks.checks import Examined, examine
+from tasks.models import ImageRecord, Shot, sha256_of
 from tasks.studio import Studio
 
 DOWNLOAD_ATTEMPTS = 4
@@ -58,7 +58,7 @@ async def _keep(
     picture: DownloadedPicture, index: int, shot: Shot, job_id: str, cost: Money | None, studio: Studio
 ) -> ImageRecord:
     sha256 = sha256_of(picture.data)
-    checks = await _check(picture, sha256, shot, studio)
+    examined = await _examine(picture, sha256, shot, studio)
     record = ImageRecord(
         sha256=sha256,
         shot_key=shot.key,
@@ -75,19 +75,21 @@ async def _keep(
         edition=studio.run.edition,
         position=shot.position,
         cost=cost,
-        checks=checks,
+        checks=examined.checks,
         made_at=datetime.now(UTC),
     )
-    await studio.archive.store.put_if_absent(object_key(sha256), picture.data)
-    await studio.archive.store.put_if_absent(record_key(sha256), record.model_dump_json(indent=1).encode())
+    store = studio.archive.store
+    await store.put_if_absent(object_key(sha256), picture.data)
+    await store.put_if_absent(record_key(sha256), record.model_dump_json(indent=1).encode())
+    await store.put_if_absent(thumbnail_key(sha256), examined.thumbnail)
     return record
 
 
-async def _check(picture: DownloadedPicture, sha256: str, shot: Shot, studio: Studio) -> Checks:
+async def _examine(picture: DownloadedPicture, sha256: str, shot: Shot, studio: Studio) -> Examined:
     """Decodes the bytes. Paid bytes that fail are never thrown away: they go to quarantine."""
     try:
         async with studio.decoding:
-            return await asyncio.to_thread(decode_and_check, picture.data, f"The picture of {shot.label}")
+            return await asyncio.to_thread(examine, picture.data, f"The picture of {shot.label}")
     except BadPicture:
         await studio.archive.store.put_if_absent(quarantine_key(sha256), picture.data)
         raise

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 from typing import Literal, Self
 
 import rfc8785
@@ -69,7 +68,7 @@ class Shot(Frozen):
     parent_sha256: str | None = None
     references: tuple[ReferenceUse, ...] = ()
 
-    @cached_property
+    @property
     def key(self) -> str:
         """The shot key: SHA-256 of the canonical JSON (RFC 8785) of what is bought."""
         work = {
@@ -189,9 +188,13 @@ class CampaignResult(Frozen):
 
     @property
     def keepers(self) -> tuple[ImageRecord, ...]:
-        """The images that are not duplicates, in the order of the plan."""
+        """The images that are not duplicates, each once, in the order of the plan."""
         kept = {verdict.sha256 for verdict in self.verdicts if verdict.kind == "keeper"}
-        return tuple(image for image in self.images if image.sha256 in kept)
+        once: dict[str, ImageRecord] = {}
+        for image in self.images:
+            if image.sha256 in kept:
+                once.setdefault(image.sha256, image)
+        return tuple(once.values())
 
     @property
     def duplicates(self) -> tuple[Verdict, ...]:

@@ -15,7 +15,7 @@ from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
 from blocks.errors import BadPicture, ConnectFailed, LinkExpired, ProviderUnavailable, RateLimited
-from tasks.models import Shot
+from tasks.purchase import Purchase
 
 SUBMIT_RETRIES = 6
 SUBMIT_DELAYS_SECONDS = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
@@ -67,6 +67,10 @@ class ShotCache(CachePolicy):
     def compute_key(
         self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any
     ) -> str:
-        """Names the work: stage, version, archive (its images are elsewhere in another), shot, attempt."""
-        shot: Shot = inputs["shot"]
-        return f"{self.stage}/v{self.version}/{inputs['studio'].archive.id}/{shot.key}/{inputs['attempt']}"
+        """Names the work: stage, version, archive (its images are elsewhere in another) and shot.
+
+        The attempt is part of it, so that a shot that is tried again does not meet the receipt of its failure.
+        """
+        purchase: Purchase = inputs["purchase"]
+        archive_id = purchase.studio.archive.id
+        return f"{self.stage}/v{self.version}/{archive_id}/{purchase.shot.key}/{purchase.attempt}"

@@ -30,15 +30,20 @@ _LOST = (
 class Purchase:
     """Buys one shot, once among all runs and workers, and settles it.
 
+    A plain object on purpose, as the studio is: it is handed to tasks, and Prefect takes the fields of models apart.
+
     Args:
         shot: What to buy.
         studio: What this run holds open.
+        attempt: How often the ledger had seen this shot when the run began.
     """
 
-    def __init__(self, shot: Shot, studio: Studio) -> None:
+    def __init__(self, shot: Shot, studio: Studio, attempt: int = 0) -> None:
         self.shot = shot
+        self.studio = studio
+        self.attempt = attempt
         self.account = studio.account(shot.provider)
-        self._studio = studio
+        self.was_bought = False  # by this very object: the provider has the job, or may have it
         self._ledger = studio.archive.ledger
 
     async def ticket(self) -> Ticket:
@@ -49,7 +54,7 @@ class Purchase:
             OutcomeUnknown: It may have been bought and cannot be found; the money stays counted.
             BudgetExhausted: It would pass the budget.
         """
-        handles = await self.account.handles(self.shot.request.references, self._studio.archive.store)
+        handles = await self.account.handles(self.shot.request.references, self.studio.archive.store)
         claim = await self._claim(handles)
         if claim.won:
             return await self._send(claim.entry, handles)
@@ -62,19 +67,19 @@ class Purchase:
             billed = status.billed or entry.billed or entry.reserved
             sha256s = tuple(image.sha256 for image in images)
             await self._ledger.mark_done(
-                self.shot.key, entry.attempt, sha256s, billed, settled=self._studio.settled(self.account, billed)
+                self.shot.key, entry.attempt, sha256s, billed, settled=self.studio.settled(self.account, billed)
             )
-            self._studio.spend(billed)
+            self.studio.spend(billed)
 
     async def failed(self, failure: JobFailure, billed: Money | None) -> JobFailed:
         """Settles a job that made no picture, and returns the error to raise."""
         entry = await self._running()
         if entry is not None:
-            settled = self._studio.settled(self.account, billed)
+            settled = self.studio.settled(self.account, billed)
             await self._ledger.mark_failed(
                 self.shot.key, entry.attempt, failure.code, failure.message, billed, settled=settled
             )
-            self._studio.spend(billed)
+            self.studio.spend(billed)
         job_id = entry.job_id if entry is not None else None
         return JobFailed(
             failure.message,
@@ -91,16 +96,16 @@ class Purchase:
             provider=self.shot.provider,
             sandbox=self.shot.sandbox,
             request_json=self.shot.request.model_dump_json(exclude_none=True),
-            campaign=self._studio.run.campaign,
-            edition=self._studio.run.edition,
-            run_id=self._studio.run.run_id,
+            campaign=self.studio.run.campaign,
+            edition=self.studio.run.edition,
+            run_id=self.studio.run.run_id,
             price=price,
-            charge=self._studio.charge(self.account, price),
+            charge=self.studio.charge(self.account, price),
         )
         return await self._ledger.reserve(
             reservation,
             retry_failed=True,
-            resubmit_lost=self._studio.resubmit_lost,
+            resubmit_lost=self.studio.resubmit_lost,
             take_over_before=datetime.now(UTC) - STALE_AFTER,
         )
 
@@ -113,7 +118,9 @@ class Purchase:
             await self._ledger.release(self.shot.key, entry.attempt, type(error).__name__, str(error))
             raise
         except OutcomeUnknown:
+            self.was_bought = True
             return await self._find_or_lose(sent, handles)
+        self.was_bought = True
         await self._ledger.mark_running(self.shot.key, entry.attempt, ticket.job_id, ticket.billed)
         return ticket
 

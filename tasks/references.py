@@ -7,7 +7,7 @@ from pathlib import Path
 from blocks.archive.layout import object_key
 from blocks.archive.store import Store
 from blocks.errors import BadPicture, BriefError, ProviderError
-from blocks.http import build_downloader, download_picture
+from blocks.http import build_downloader, download_picture, redact_url
 from tasks.brief import ReferenceSource, RevisionBrief
 from tasks.checks import decode_and_check
 from tasks.models import ReferenceUse, sha256_of
@@ -46,10 +46,12 @@ def in_roles(references: References, roles: Iterable[str]) -> References:
 
 async def _read(reference: ReferenceSource) -> tuple[ReferenceUse, bytes]:
     where = f"references.{reference.role}"
-    is_url = reference.source.startswith(("http://", "https://"))
-    data = await _fetch(where, reference.source) if is_url else await _read_file(where, Path(reference.source))
+    if reference.is_url:
+        shown_as, data = redact_url(reference.source), await _fetch(where, reference.source)
+    else:
+        shown_as, data = Path(reference.source).name, await _read_file(where, Path(reference.source))
     try:
-        await asyncio.to_thread(decode_and_check, data, Path(reference.source).name)
+        await asyncio.to_thread(decode_and_check, data, shown_as)
     except BadPicture as error:
         raise BriefError(f"{where}: {error}", where=where) from error
     return ReferenceUse(role=reference.role, sha256=sha256_of(data)), data
@@ -64,8 +66,8 @@ async def _read_file(where: str, path: Path) -> bytes:
         data = await asyncio.to_thread(read)
     except FileNotFoundError as error:
         raise BriefError(f"{where}: there is no file at {path}.", where=where) from error
-    except OSError as error:
-        raise BriefError(f"{where}: {path} cannot be read: {error.strerror}.", where=where) from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise BriefError(f"{where}: {str(path)!r} cannot be read: {error}.", where=where) from error
     if len(data) > MAX_REFERENCE_SIZE_BYTES:
         raise BriefError(f"{where}: {path} is larger than {MAX_REFERENCE_SIZE_BYTES} bytes.", where=where)
     return data

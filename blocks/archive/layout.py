@@ -28,6 +28,11 @@ def record_key(sha256: str) -> str:
     return f"records/{_checked(sha256)[:2]}/{sha256}.json"
 
 
+def thumbnail_key(sha256: str) -> str:
+    """Key of a picture's small copy (JPEG). Derived: it can be made again at any time."""
+    return f"thumbnails/{_checked(sha256)[:2]}/{sha256}.jpg"
+
+
 def quarantine_key(sha256: str) -> str:
     """Key of paid bytes that failed a check."""
     return f"quarantine/{_checked(sha256)[:2]}/{sha256}"

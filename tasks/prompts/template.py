@@ -52,6 +52,14 @@ class Template:
         """
         return math.prod(self._sizes(axes))
 
+    def may_be_blank(self, axes: Mapping[str, Sequence[str]]) -> bool:
+        """Tells whether a combination has no visible text.
+
+        Args:
+            axes: The values of every axis, by name.
+        """
+        return _may_be_blank(self.root, axes)
+
     def unrank(self, index: int, axes: Mapping[str, Sequence[str]]) -> Expansion:
         """Returns one combination.
 
@@ -134,6 +142,19 @@ class _Filling:
         for number, start in enumerate(choice_starts, start=1):
             if start in self._chosen:
                 yield f"choice {number}", self._chosen[start]
+
+
+def _may_be_blank(phrase: Phrase, axes: Mapping[str, Sequence[str]]) -> bool:
+    def may_be(item: Node) -> bool:
+        match item:
+            case Text(text):
+                return not text.strip()
+            case AxisUse(name):
+                return any(not value.strip() for value in axes[name])
+            case Choice(options=options):
+                return any(_may_be_blank(option, axes) for option in options)
+
+    return all(map(may_be, phrase.items))
 
 
 def _digits(rank: int, sizes: Sequence[int]) -> list[int]:

@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from pydantic import Field
 
+from blocks.archive.layout import thumbnail_key
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
 from tasks.models import ImageRecord
 from tasks.report.arrange import build_view
-from tasks.report.sheet import Sheet, sheet_folder
-from tasks.report.thumbs import shrink
+from tasks.report.sheet import Sheet
+from tasks.report.thumbnails import shrink
 from tasks.report.view import Frame, SheetView
 
 THUMB_PX = 160
@@ -63,8 +64,7 @@ async def publish_artifacts(sheet: Sheet, store: Store, contact_sheet_path: str)
     """
     view = build_view(sheet)
     keepers = [frame for frame in view.frames if frame.state != "duplicate"]
-    folder = f"{sheet_folder(sheet)}/thumbs"
-    pictures = [await _picture(frame, store, folder) for frame in keepers[:MAX_PICTURES]]
+    pictures = [await _picture(frame, store) for frame in keepers[:MAX_PICTURES]]
     page = summary_markdown(view, pictures, len(keepers) - len(pictures), contact_sheet_path)
     await acreate_markdown_artifact(page, key="contact-sheet", description=escape(sheet.title))
     rows = [row.model_dump() for row in image_rows(view)]
@@ -119,10 +119,10 @@ def _row(frame: Frame, image: ImageRecord) -> ImageRow:
     )
 
 
-async def _picture(frame: Frame, store: Store, folder: str) -> Picture:
+async def _picture(frame: Frame, store: Store) -> Picture:
     prompt = frame.image.request.prompt if frame.image is not None else ""
     try:
-        data = await store.get(f"{folder}/{frame.sha256}.jpg")
+        data = await store.get(thumbnail_key(frame.sha256))
     except ArchiveError:
         data = b""  # no thumbnail, because the picture cannot be read
     thumb = await asyncio.to_thread(shrink, data, THUMB_PX, 78) if data else None

@@ -13,10 +13,10 @@ from statistics import median
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from blocks.archive.layout import object_key, record_key
+from blocks.archive.layout import object_key, record_key, thumbnail_key
 from tasks.models import Prompt
-from tasks.report.thumbs import LONG_SIDE_PX
 from tasks.report.view import Frame, SheetView
+from tasks.thumbnails import LONG_SIDE_PX
 
 TEMPLATES = Path(__file__).parent / "templates"
 TO_ROOT = "../../../"
@@ -60,7 +60,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "thumb": lambda sha256: f"thumbs/{sha256}.jpg",
+        "thumb": lambda sha256: TO_ROOT + thumbnail_key(sha256),
         "original": lambda sha256: TO_ROOT + object_key(sha256),
         "record": lambda sha256: TO_ROOT + record_key(sha256),
         "thumb_size": _thumb_size,

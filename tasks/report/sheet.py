@@ -1,18 +1,20 @@
 """Makes the contact sheet of a campaign: one HTML page, one PNG, and small copies of the pictures.
 
-They lie under `sheets/<campaign>/<edition>/` in the archive and may be deleted: another run makes them again.
+They lie under `sheets/<campaign>/<edition>/` and `thumbnails/` in the archive and may be deleted: another run makes
+them again.
 """
 
 import asyncio
 import hashlib
 import re
 
+from blocks.archive.layout import thumbnail_key
 from blocks.archive.store import Store
 from blocks.provider import Frozen
 from tasks.report.arrange import build_view, pictures_of
 from tasks.report.overview import OverviewFrame, render_overview
 from tasks.report.page import render_page
-from tasks.report.thumbs import make_thumbs
+from tasks.report.thumbnails import make_thumbnails
 from tasks.report.view import Sheet, SheetView
 
 __all__ = ["ContactSheet", "Sheet", "make_contact_sheet", "sheet_folder"]
@@ -34,7 +36,7 @@ async def make_contact_sheet(sheet: Sheet, store: Store) -> ContactSheet:
         ArchiveError: The store cannot be written.
     """
     folder = sheet_folder(sheet)
-    unreadable = await make_thumbs(store, pictures_of(sheet), f"{folder}/thumbs")
+    unreadable = await make_thumbnails(store, pictures_of(sheet))
     view = build_view(sheet, unreadable)
     made = ContactSheet(html_key=f"{folder}/index.html", overview_key=f"{folder}/overview.png")
     frames = await _overview_frames(view, store)
@@ -63,13 +65,12 @@ def _plain_name(text: str) -> str:
 
 
 async def _overview_frames(view: SheetView, store: Store) -> tuple[OverviewFrame, ...]:
-    folder = f"{sheet_folder(view.sheet)}/thumbs"
     return tuple(
         [
             OverviewFrame(
                 label=frame.label,
                 is_duplicate=frame.state == "duplicate",
-                thumb=await store.get(f"{folder}/{frame.sha256}.jpg") if frame.readable else None,
+                thumb=await store.get(thumbnail_key(frame.sha256)) if frame.readable else None,
             )
             for frame in view.frames
         ]

@@ -103,6 +103,25 @@ async def test_the_disk_never_holds_up_the_event_loop(tmp_path: Path) -> None:
         assert threading.get_ident() not in writers | {await database.read(thread)}
 
 
+async def test_a_write_holds_the_lock_from_its_start(tmp_path: Path) -> None:
+    """Work that reads before it writes (a migration) must not find that another process wrote in between."""
+    file = tmp_path / "c.sqlite"
+
+    def other_process_tries(connection: Connection) -> str:
+        other = sqlite3.connect(file, timeout=0, isolation_level=None)
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            return str(error)
+        finally:
+            other.close()
+        return "it got the lock"
+
+    async with open_database(f"sqlite:///{file}") as database:
+        assert await database.write(other_process_tries) == "database is locked"
+        assert await database.read(other_process_tries) == "it got the lock"
+
+
 async def test_readers_do_not_wait_for_a_writer(tmp_path: Path) -> None:
     """A long write (a rebuild) leaves the catalogue readable, as it was before."""
     finish = threading.Event()

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tasks.report.overview import MAX_FRAMES, MAX_SIDE_PX, OverviewFrame, plan_layout, render_overview
-from tasks.report.thumbs import shrink
+from tasks.thumbnails import thumbnail_of
 
 
 def frames(count: int, thumb: bytes | None, duplicates: int = 0) -> tuple[OverviewFrame, ...]:
@@ -23,9 +23,7 @@ def opened(data: bytes) -> Image.Image:
 
 @pytest.fixture
 def thumb(make_png: Callable[[int, int], bytes]) -> bytes:
-    made = shrink(make_png(96, 64), 96)
-    assert made is not None
-    return made
+    return thumbnail_of(opened(make_png(96, 64)), 96)
 
 
 @pytest.mark.parametrize("ratio", [0.75, 1.0, 1.6])

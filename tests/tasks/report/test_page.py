@@ -50,7 +50,7 @@ def test_the_page_needs_no_network(furnished: Any) -> None:
     found = [value for _, attrs in reader.elements for name, value in attrs.items() if name in ADDRESSES and value]
 
     allowed = re.compile(
-        r"thumbs/[0-9a-f]{64}\.jpg|\.\./\.\./\.\./(objects/[0-9a-f]{2}/[0-9a-f]{64}|records/[0-9a-f]{2}/[0-9a-f]{64}\.json)"
+        r"\.\./\.\./\.\./(thumbnails/[0-9a-f]{2}/[0-9a-f]{64}\.jpg|objects/[0-9a-f]{2}/[0-9a-f]{64}|records/[0-9a-f]{2}/[0-9a-f]{64}\.json)"
     )
     assert len(found) > 100
     assert [value for value in found if not allowed.fullmatch(value)] == []
