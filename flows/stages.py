@@ -16,7 +16,7 @@ from blocks.errors import (
     NotStarted,
     SetupError,
 )
-from tasks.archive import archive, archived_images, are_archived, keepers_of_others
+from tasks.archive import archive, archived_images, are_archived, images_of_others
 from tasks.brief import RevisionBrief
 from tasks.dedupe import dedupe
 from tasks.edit import plan_edits
@@ -89,7 +89,7 @@ async def edit_chain(
 
 async def judge_images(brief: RevisionBrief, made: Made, studio: Studio) -> tuple[Verdict, ...]:
     """Tells keepers from duplicates, in the scope that the brief wants."""
-    archived = await keepers_of_others(studio) if brief.dedupe.scope == "archive" else ()
+    archived = await images_of_others(studio) if brief.dedupe.scope == "archive" else ()
     return await dedupe(made.images, archived, brief.dedupe)
 
 

@@ -13,7 +13,7 @@ from blocks.archive.catalogue import Catalogue, VerdictRow
 from blocks.archive.layout import object_key
 from blocks.archive.ledger import LedgerEntry
 from blocks.errors import ArchiveError, BriefError
-from tasks.dedupe import Keeper
+from tasks.dedupe import Known
 from tasks.models import RECORD_FORMAT, ImageRecord, Shot, Verdict
 from tasks.near import FINGERPRINT_RULE
 from tasks.studio import RunIdentity, Studio
@@ -57,13 +57,19 @@ async def _kept(sha256s: Iterable[str], studio: Studio) -> dict[str, ImageRecord
     return {each.sha256: read_record(each.record_json) for each in there}
 
 
-async def keepers_of_others(studio: Studio) -> tuple[Keeper, ...]:
-    """Lists what new images are held against: all keepers of the archive but those of this campaign and edition."""
+async def images_of_others(studio: Studio) -> tuple[Known, ...]:
+    """Lists what new images are held against: all of the archive but what belongs to this campaign and edition."""
     run = studio.run
-    prints = await studio.archive.catalogue.fingerprints(
-        exclude_campaign=run.campaign, exclude_edition=run.edition, keepers_only=True
+    prints = await studio.archive.catalogue.fingerprints(exclude_campaign=run.campaign, exclude_edition=run.edition)
+    return tuple(
+        Known(
+            sha256=each.sha256,
+            fingerprint=each.fingerprint.hex(),
+            parent_sha256=each.parent_sha256,
+            is_keeper=not each.is_repeat,
+        )
+        for each in prints
     )
-    return tuple(Keeper(sha256=each.sha256, fingerprint=each.fingerprint.hex()) for each in prints)
 
 
 async def find_image(name: str, catalogue: Catalogue) -> ImageRecord:

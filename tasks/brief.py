@@ -123,11 +123,12 @@ class RevisionBrief(Frozen):
         for where, template in self.templates():
             _refuse_bad_template(where, template, self.axis_values)
         known = {reference.role for reference in self.references}
-        for where, settings in self.stages():
+        for stage, settings in self.stages():
+            where = f"{stage}.references"
             for role in settings.references:
                 if role not in known:
                     raise BriefError(
-                        f"{where}.references: no reference has the role {role!r}.{suggestion(role, known)}", where=where
+                        f"{where}: no reference has the role {role!r}.{suggestion(role, known)}", where=where
                     )
         return self
 

@@ -5,8 +5,10 @@ within the threshold, or a keeper itself. Unlike connected components this canno
 a fixed order it gives the same answer whatever the number of workers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -16,20 +18,22 @@ from tasks.models import ImageRecord, Verdict
 from tasks.near import FINGERPRINT_BITS, THRESHOLD_BITS, as_words, distances_bits
 
 
-class Keeper(Frozen):
-    """A picture that new ones are held against."""
+class Known(Frozen):
+    """An image that the archive had before, and that new ones are held against."""
 
     sha256: str
     fingerprint: str
+    parent_sha256: str | None
+    is_keeper: bool
 
 
 @task(name="dedupe", cache_policy=NO_CACHE)
-async def dedupe(images: Sequence[ImageRecord], archived: Sequence[Keeper], rule: Dedupe) -> tuple[Verdict, ...]:
+async def dedupe(images: Sequence[ImageRecord], archived: Sequence[Known], rule: Dedupe) -> tuple[Verdict, ...]:
     """Judges the images of a campaign; a Prefect task around `judge`."""
     return judge(images, archived, rule)
 
 
-def judge(images: Sequence[ImageRecord], archived: Sequence[Keeper], rule: Dedupe) -> tuple[Verdict, ...]:
+def judge(images: Sequence[ImageRecord], archived: Sequence[Known], rule: Dedupe) -> tuple[Verdict, ...]:
     """Gives every image a verdict with a reason.
 
     The order is canonical: what the archive had before, then earlier steps, the order of the plan, the hash. An image
@@ -37,46 +41,88 @@ def judge(images: Sequence[ImageRecord], archived: Sequence[Keeper], rule: Dedup
 
     Args:
         images: Images of the campaign; each SHA-256 is judged once.
-        archived: Keepers of earlier campaigns; empty when only the campaign counts.
+        archived: Images of earlier campaigns; empty when only the campaign counts.
         rule: Threshold.
     """
     threshold_bits = THRESHOLD_BITS[rule.threshold] if rule.distance_bits is None else rule.distance_bits
     ordered = sorted({image.sha256: image for image in images}.values(), key=_canonical)
-    chains = _chains(ordered)
     own = {image.sha256 for image in ordered}
-    keepers = [keeper for keeper in archived if keeper.sha256 not in own]
+    known = [each for each in archived if each.sha256 not in own]
+    leaders = _Leaders(_Roots([*known, *ordered]), capacity=len(known) + len(ordered))
+    for each in known:
+        if each.is_keeper:
+            leaders.add(each.sha256, each.fingerprint)
     verdicts = []
     for image in ordered:
-        verdict = _verdict(image, keepers, chains, threshold_bits)
+        verdict = _verdict(image, leaders.nearest_to(image.sha256, image.checks.fingerprint), threshold_bits)
         if verdict.kind == "keeper":
-            keepers.append(Keeper(sha256=image.sha256, fingerprint=image.checks.fingerprint))
+            leaders.add(image.sha256, image.checks.fingerprint)
         verdicts.append(verdict)
     return tuple(verdicts)
+
+
+class _Near(NamedTuple):
+    sha256: str
+    distance_bits: int
+
+
+class _Roots:
+    """Knows the first picture of every chain of edits."""
+
+    def __init__(self, images: Iterable[Known | ImageRecord]) -> None:
+        self._parents = {image.sha256: image.parent_sha256 for image in images}
+        self._roots: dict[str, str] = {}
+
+    def of(self, sha256: str) -> str:
+        """Follows the parents as far as they are known; a circle, which only damage can make, ends where it began."""
+        path: dict[str, None] = {}
+        here = sha256
+        while here not in path and (parent := self._parents.get(here)) is not None:
+            path[here] = None
+            here = self._roots.get(parent, parent)
+        self._roots |= dict.fromkeys(path, here)
+        return here
+
+
+class _Leaders:
+    """The keepers so far, in arrays that are compared at once."""
+
+    def __init__(self, roots: _Roots, capacity: int) -> None:
+        self._roots = roots
+        self._sha256s: list[str] = []
+        self._words = np.empty((capacity, 3), dtype=np.uint64)
+        self._chains = np.empty(capacity, dtype=np.int64)
+        self._numbers: dict[str, int] = {}
+
+    def add(self, sha256: str, fingerprint: str) -> None:
+        """Makes an image a keeper."""
+        row = len(self._sha256s)
+        self._words[row] = as_words([fingerprint])[0]
+        self._chains[row] = self._chain(sha256)
+        self._sha256s.append(sha256)
+
+    def nearest_to(self, sha256: str, fingerprint: str) -> _Near | None:
+        """Finds the nearest keeper of another chain; the earlier one of two that are equally near."""
+        count = len(self._sha256s)
+        strangers = np.flatnonzero(self._chains[:count] != self._chain(sha256))
+        if strangers.size == 0:
+            return None
+        distances = distances_bits(as_words([fingerprint])[0], self._words[strangers])
+        nearest = int(distances.argmin())
+        return _Near(self._sha256s[strangers[nearest]], int(distances[nearest]))
+
+    def _chain(self, sha256: str) -> int:
+        return self._numbers.setdefault(self._roots.of(sha256), len(self._numbers))
 
 
 def _canonical(image: ImageRecord) -> tuple[int, int, str]:
     return image.step, image.position, image.sha256
 
 
-def _chains(images: Sequence[ImageRecord]) -> dict[str, str]:
-    """Names the chain of each image by its first picture. Earlier steps come first."""
-    chains: dict[str, str] = {}
-    for image in images:
-        parent = image.parent_sha256
-        chains[image.sha256] = image.sha256 if parent is None else chains.get(parent, parent)
-    return chains
-
-
-def _verdict(image: ImageRecord, keepers: Sequence[Keeper], chains: dict[str, str], threshold_bits: int) -> Verdict:
-    chain = chains[image.sha256]
-    strangers = [keeper for keeper in keepers if chains.get(keeper.sha256, keeper.sha256) != chain]
-    if not strangers:
-        return _keeper(image, "the first of its kind")
-    own = as_words([image.checks.fingerprint])[0]
-    distances = distances_bits(own, as_words([keeper.fingerprint for keeper in strangers]))
-    nearest = int(distances.argmin())
-    bits = int(distances[nearest])
-    twin = strangers[nearest].sha256
+def _verdict(image: ImageRecord, nearest: _Near | None, threshold_bits: int) -> Verdict:
+    if nearest is None:
+        return _keeper(image, "nothing else to compare it with")
+    twin, bits = nearest
     if bits > threshold_bits:
         return _keeper(image, f"nearest other is {twin[:8]}: {bits} of {FINGERPRINT_BITS} bits apart")
     reason = f"duplicate of {twin[:8]}: {bits} of {FINGERPRINT_BITS} bits apart, threshold {threshold_bits}"

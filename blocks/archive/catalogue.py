@@ -51,8 +51,9 @@ class Fingerprint(NamedTuple):
 
     sha256: str
     fingerprint: bytes
-    campaign: str
-    edition: str
+    parent_sha256: str | None
+    is_repeat: bool
+    """Whether some campaign has found it to repeat another."""
 
 
 class VerdictRow(Frozen):
@@ -115,23 +116,21 @@ class Catalogue:
         return await self._database.read(lambda connection: connection.scalar(select(func.count(images.c.sha256))) or 0)
 
     async def fingerprints(
-        self, *, exclude_campaign: str | None = None, exclude_edition: str | None = None, keepers_only: bool = False
+        self, *, exclude_campaign: str | None = None, exclude_edition: str | None = None
     ) -> tuple[Fingerprint, ...]:
         """The fingerprints of all images that have one, the oldest first.
 
         Args:
             exclude_campaign: Leaves out the images that this campaign made or contains.
             exclude_edition: Leaves out only those of this edition of it.
-            keepers_only: Leaves out the images that some campaign has found to repeat another.
         """
-        statement = select(images.c.sha256, images.c.fingerprint, images.c.campaign, images.c.edition).where(
+        repeats = select(verdicts.c.sha256).where(verdicts.c.kind == "duplicate")
+        is_repeat = images.c.sha256.in_(repeats).label("is_repeat")
+        statement = select(images.c.sha256, images.c.fingerprint, images.c.parent_sha256, is_repeat).where(
             func.length(images.c.fingerprint) == FINGERPRINT_SIZE_BYTES
         )
         if exclude_campaign is not None:
             statement = _without(statement, exclude_campaign, exclude_edition)
-        if keepers_only:
-            repeats = select(verdicts.c.sha256).where(verdicts.c.kind == "duplicate")
-            statement = statement.where(images.c.sha256.not_in(repeats))
         return await self._read(statement.order_by(images.c.made_at, images.c.sha256), lambda row: Fingerprint(**row))
 
     async def add_members(self, campaign: str, edition: str, shots: Iterable[tuple[str, int, int]]) -> None:

@@ -1,4 +1,4 @@
-"""One Prefect server for all tests of flows, and the workplace of a campaign: an archive, two accounts, small briefs."""
+"""One Prefect server for all tests of flows, and the workplace of a campaign: archive, accounts, small briefs."""
 
 import gc
 import logging
@@ -55,7 +55,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _forgive_prefect_its_open_connections(prefect_server: str) -> Iterator[None]:
-    """Lets Prefect leave connections to its own server to the garbage collector; ours to a provider are still errors."""
+    """Lets Prefect leave connections to its server to the garbage collector; ours to a provider are still errors."""
     port = prefect_server.removesuffix("/api").rpartition(":")[2]
     warnings.filterwarnings("ignore", rf"unclosed .*raddr=\('127.0.0.1', {port}\)", ResourceWarning)
     yield
@@ -73,7 +73,13 @@ class Workplace:
 
     def run(self, brief: Brief | Path, **terms: Any) -> CampaignResult:
         """Runs a campaign as a script would."""
-        return campaign(brief, **{**self.terms, **terms})
+        result: CampaignResult = campaign(brief, **{**self.terms, **terms})
+        return result
+
+    async def run_in_loop(self, brief: Brief | Path, **terms: Any) -> CampaignResult:
+        """Runs a campaign as async code would."""
+        result: CampaignResult = await campaign(brief, **{**self.terms, **terms})
+        return result
 
     @property
     def terms(self) -> dict[str, Any]:

@@ -133,10 +133,7 @@ async def test_fingerprints_of_the_others(catalogue: Catalogue) -> None:
     await catalogue.add_members("teapots", "e", [("shared", 0, 0)])
     fingerprint = bytes(range(24))
     known = {
-        1: Fingerprint(sha(1), fingerprint, "teapots", "f"),
-        2: Fingerprint(sha(2), fingerprint, "teapots", "e"),
-        3: Fingerprint(sha(3), fingerprint, "older", "e"),
-        4: Fingerprint(sha(4), fingerprint, "older", "e"),
+        number: Fingerprint(sha(number), fingerprint, parent_sha256=None, is_repeat=False) for number in range(1, 5)
     }
     assert await catalogue.fingerprints() == (known[1], known[2], known[3], known[4])
     assert await catalogue.fingerprints(exclude_campaign="teapots", exclude_edition="e") == (known[1], known[3])
