@@ -7,7 +7,8 @@ KleinbildError
 ├── BudgetExhausted             the next shot would pass the budget
 ├── NotStarted                  a shot was left out because the run had to stop; nothing was bought
 ├── ArchiveError                the archive cannot do what it promises
-│   └── IllegalTransition       the ledger was asked for a step its state machine does not have
+│   ├── IllegalTransition       the ledger was asked for a step its state machine does not have
+│   └── JobTaken                a job that another shot has already cannot be adopted
 └── ProviderError               a provider said no, or said nothing
     ├── NothingAccepted         PROOF that nothing was bought: may be retried or released
     │   ├── ConnectFailed       no connection was made (DNS, TCP, TLS)
@@ -90,6 +91,21 @@ class IllegalTransition(ArchiveError):
     def __init__(self, message: str, *, shot_key: str | None = None) -> None:
         super().__init__(message)
         self.shot_key = shot_key
+
+
+class JobTaken(ArchiveError):
+    """A job belongs to one attempt at one shot, and this one belongs to another already; nothing was changed.
+
+    Args:
+        message: Which job, and which shot wanted it.
+        shot_key: The shot that wanted it.
+        job_id: The job.
+    """
+
+    def __init__(self, message: str, *, shot_key: str | None = None, job_id: str | None = None) -> None:
+        super().__init__(message)
+        self.shot_key = shot_key
+        self.job_id = job_id
 
 
 class ProviderError(KleinbildError):

@@ -3,6 +3,7 @@
 On a terminal progress is drawn; elsewhere it is plain lines, few enough for a log.
 """
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -21,16 +22,24 @@ from tasks.progress import Progress as Count
 from tasks.progress import Watcher
 
 PROMPTS_SHOWN = 8
+FACT_NAME_WIDTH = 22
 LINE_EVERY = 0.1
 """Share of the shots after which another plain line is printed."""
 
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+_out = Console(highlight=False, soft_wrap=True, emoji=False)
+_err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+def _plain(text: str) -> str:
+    """Makes a stranger's text fit for a terminal: no markup, no control sequences."""
+    return escape(_CONTROL_CHARACTERS.sub(" ", text))
 
 
 def show_error(error: KleinbildError) -> None:
     """Says what went wrong, in the error's own words."""
-    _err.print(f"[bold red]{type(error).__name__}:[/] {escape(str(error))}")
+    _err.print(f"[bold red]{type(error).__name__}:[/] {_plain(str(error))}")
 
 
 def show_stopped() -> None:
@@ -69,7 +78,7 @@ def progress() -> Iterator[Watcher]:
             description=count.stage,
             total=count.planned or None,
             completed=count.settled,
-            facts=escape(_facts(count)),
+            facts=_plain(_facts(count)),
         )
 
 
@@ -81,10 +90,12 @@ class _PlainLines:
         self._settled = 0
 
     def __call__(self, count: Count) -> None:
+        if count.planned == 0:
+            return  # nothing to count yet
         is_next = count.settled - self._settled >= max(1.0, count.planned * LINE_EVERY)
         if count.stage != self._stage or is_next:
             self._stage, self._settled = count.stage, count.settled
-            _err.print(f"{count.stage}: {count.settled} of {count.planned} shots; {escape(_facts(count))}")
+            _err.print(f"{count.stage}: {count.settled} of {count.planned} shots; {_plain(_facts(count))}")
 
 
 def _facts(count: Count) -> str:
@@ -96,7 +107,7 @@ def _facts(count: Count) -> str:
 
 def show_plan(plan: Plan) -> None:
     """Shows counts, prices and the first prompts."""
-    table = Table(title=escape(plan.title), title_justify="left")
+    table = Table(title=_plain(plan.title), title_justify="left")
     for heading in ("stage", "provider"):
         table.add_column(heading)
     for heading in ("shots", "price each", "at most"):
@@ -113,7 +124,7 @@ def show_plan(plan: Plan) -> None:
         f"{plan.already_made} of the generated shots are in the archive already and cost nothing."
     )
     for prompt in plan.prompts[:PROMPTS_SHOWN]:
-        _out.print(f"  · {escape(prompt.text)}")
+        _out.print(f"  · {_plain(prompt.text)}")
     if len(plan.prompts) > PROMPTS_SHOWN:
         _out.print(f"  … and {len(plan.prompts) - PROMPTS_SHOWN} more")
 
@@ -127,7 +138,7 @@ def _total(estimate: Estimate) -> str:
 
 def show_result(result: CampaignResult) -> None:
     """Sums a campaign up."""
-    table = Table(title=f"{escape(result.campaign)} · edition {escape(result.edition)}", title_justify="left")
+    table = Table(title=f"{_plain(result.campaign)} · edition {_plain(result.edition)}", title_justify="left")
     table.add_column("what")
     table.add_column("number", justify="right")
     figures = {
@@ -145,14 +156,14 @@ def show_result(result: CampaignResult) -> None:
     _out.print(table)
     if result.failures:
         _show_failures(result.failures)
-    _out.print(f"archive        {escape(result.archive)}")
-    _out.print(f"contact sheet  {escape(result.contact_sheet)}")
+    _out.print(f"archive        {_plain(result.archive)}")
+    _out.print(f"contact sheet  {_plain(result.contact_sheet)}")
 
 
 def _show_failures(failures: tuple[Failure, ...]) -> None:
     """Says each reason once, with the number of shots that it struck."""
     for (kind, message), number in Counter((each.kind, each.message) for each in failures).most_common():
-        _out.print(f"[yellow]{number} ×[/] {escape(kind)}: {escape(message)}")
+        _out.print(f"[yellow]{number} ×[/] {_plain(kind)}: {_plain(message)}")
 
 
 def show_image(provenance: Provenance, *, as_json: bool) -> None:
@@ -161,10 +172,9 @@ def show_image(provenance: Provenance, *, as_json: bool) -> None:
     if as_json:
         _out.print_json(record.model_dump_json())
         return
-    table = Table(show_header=False, title=f"image {record.sha256}", title_justify="left")
-    for name, value in _facts_of(provenance):
-        table.add_row(name, escape(value))
-    _out.print(table)
+    # No table: it would break digests at the width of the terminal, and they are there to be copied.
+    for name, value in (("image", record.sha256), *_facts_of(provenance)):
+        _out.print(f"{_plain(name):<{FACT_NAME_WIDTH}} {_plain(value)}")
 
 
 def _facts_of(provenance: Provenance) -> Iterator[tuple[str, str]]:

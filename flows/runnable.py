@@ -5,7 +5,7 @@ Our flows are async. Prefect returns a coroutine for those, also to a script tha
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import Flow
 
@@ -27,6 +27,12 @@ class RunnableFlow(Flow[P, Coroutine[Any, Any, T]]):
         except RuntimeError:  # the documented answer where no loop runs
             return asyncio.run(run)
         return run
+
+    def with_options(self, **options: Any) -> "RunnableFlow[P, T]":
+        """Makes a flow with other options that is as runnable as this one."""
+        other = super().with_options(**options)
+        other.__class__ = type(self)  # Prefect makes a plain `Flow`, whatever it is asked
+        return cast("RunnableFlow[P, T]", other)
 
 
 def runnable(**options: Any) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], RunnableFlow[P, T]]:

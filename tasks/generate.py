@@ -5,6 +5,7 @@ the moment the job id is in the ledger nothing is bought again, and all else may
 """
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from blocks.provider import Frozen, JobFailure, JobState, JobStatus, Ticket
 from blocks.waiting import wait_until_final
@@ -53,8 +54,7 @@ async def submit(purchase: Purchase) -> Ticket:
 @task(
     name="collect",
     task_run_name="collect {purchase.shot.label}",
-    cache_policy=ShotCache(stage="collect"),
-    result_serializer="json",
+    cache_policy=NO_CACHE,  # the ledger and the catalogue remember images, and notice when one is gone
     retries=COLLECT_RETRIES,
     retry_delay_seconds=COLLECT_DELAYS_SECONDS,
     retry_jitter_factor=RETRY_JITTER,

@@ -15,20 +15,6 @@ from blocks.archive.sql import insert_if_absent
 from blocks.errors import ArchiveError, BudgetExhausted, SetupError
 from blocks.provider import Money
 
-_CHARGE = (
-    update(budgets)
-    .where(
-        budgets.c.scope == bindparam("in_scope"),
-        budgets.c.committed_micro + bindparam("micro") <= budgets.c.limit_micro,
-    )
-    .values(committed_micro=budgets.c.committed_micro + bindparam("micro"))
-)
-_ADJUST = (
-    update(budgets)
-    .where(budgets.c.scope == bindparam("in_scope"))
-    .values(committed_micro=budgets.c.committed_micro + bindparam("micro"))
-)
-
 
 def open_budget(connection: Connection, scope: str, limit: Money) -> BudgetState:
     """Creates a budget, or changes its limit; what is committed stays counted.
@@ -66,30 +52,6 @@ def read_budget(connection: Connection, scope: str) -> BudgetState | None:
         limit=Money(amount=from_micro(row["limit_micro"]), unit=row["unit"]),
         committed=Money(amount=from_micro(row["committed_micro"]), unit=row["unit"]),
     )
-
-
-def charge(connection: Connection, charged: Charge, shot_key: str) -> None:
-    """Takes an amount from a budget, in one conditional UPDATE.
-
-    Raises:
-        BudgetExhausted: It does not fit.
-        SetupError: There is no such budget.
-    """
-    if connection.execute(_CHARGE, {"in_scope": charged.scope, "micro": to_micro(charged.amount)}).rowcount:
-        return
-    state = read_budget(connection, charged.scope)
-    if state is None:
-        raise SetupError(f"There is no budget {charged.scope!r}: open it before shots are reserved.")
-    price = Money(amount=charged.amount, unit=state.limit.unit)
-    raise BudgetExhausted(
-        f"Budget {charged.scope!r}: {state.committed} of {state.limit} are committed, so shot {shot_key[:12]} "
-        f"for {price} does not fit. Raise the budget or plan fewer shots."
-    )
-
-
-def adjust(connection: Connection, scope: str, micro: int) -> None:
-    """Counts more (or, negative, less) in a budget, without asking: the money has moved already."""
-    connection.execute(_ADJUST, {"in_scope": scope, "micro": micro})
 
 
 def to_micro(amount: Decimal) -> int:

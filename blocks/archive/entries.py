@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from decimal import Decimal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from sqlalchemy import RowMapping
 
 from blocks.archive.states import ShotState
@@ -39,7 +39,8 @@ class Reservation(Frozen):
         edition: For which edition of it.
         run_id: Who reserves it.
         price: What it should cost, in the provider's unit; None where nobody knows.
-        charge: What it takes from a budget; None where there is none.
+        charges: What it takes from budgets, from each or from none: of the run, of the day, of the month. All of them
+            count in one unit.
     """
 
     shot_key: str = Field(min_length=1)
@@ -50,14 +51,22 @@ class Reservation(Frozen):
     edition: str
     run_id: str
     price: Money | None = None
-    charge: Charge | None = None
+    charges: tuple[Charge, ...] = ()
+
+    @field_validator("charges")
+    @classmethod
+    def _charge_each_budget_once(cls, charges: tuple[Charge, ...]) -> tuple[Charge, ...]:
+        if len({charge.scope for charge in charges}) < len(charges):
+            raise ValueError("a budget is charged twice for one shot")
+        return charges
 
 
 class LedgerEntry(Frozen):
     """One attempt at one shot, as the ledger knows it.
 
-    `reserved` and `billed` are in the provider's unit. `held` is what the budget counts for it now, in the budget's.
-    `images` are SHA-256s, in the order of the job's outputs.
+    `run_id` is its owner: the run that reserved it, or took charge of it later. `reserved` and `billed` are in the
+    provider's unit. `images` are SHA-256s, in the order of the job's outputs. `retryable` says of a failed one whether
+    the same input could succeed, where the provider says so.
     """
 
     shot_key: str
@@ -71,11 +80,11 @@ class LedgerEntry(Frozen):
     attempt: int
     reserved: Money | None
     billed: Money | None
-    held: Charge | None
     job_id: str | None
     images: tuple[str, ...]
     error_code: str | None
     error_message: str | None
+    retryable: bool | None
     created_at: datetime
     sent_at: datetime | None
     updated_at: datetime
@@ -115,11 +124,11 @@ def entry_of(row: RowMapping) -> LedgerEntry:
         attempt=row["attempt"],
         reserved=money_of(row["reserved_amount"], row["reserved_unit"]),
         billed=money_of(row["billed_amount"], row["billed_unit"]),
-        held=None if row["scope"] is None else Charge(scope=row["scope"], amount=from_micro(row["held_micro"])),
         job_id=row["job_id"],
         images=tuple(json.loads(row["images_json"])),
         error_code=row["error_code"],
         error_message=row["error_message"],
+        retryable=row["retryable"],
         created_at=row["created_at"],
         sent_at=row["sent_at"],
         updated_at=row["updated_at"],

@@ -30,6 +30,28 @@ _ATTEMPT = """
     created_at {moment} NOT NULL, sent_at {moment}, updated_at {moment} NOT NULL"""
 
 
+_TO_CHARGES = tuple(
+    statement
+    for table in ("shots", "past_attempts")
+    for statement in (
+        "INSERT INTO charges (shot_key, attempt, scope, held_micro) "
+        f"SELECT shot_key, attempt, scope, held_micro FROM {table} WHERE scope IS NOT NULL",  # noqa: S608  # our own words
+        f"ALTER TABLE {table} DROP COLUMN scope",
+        f"ALTER TABLE {table} DROP COLUMN charged_micro",
+        f"ALTER TABLE {table} DROP COLUMN held_micro",
+    )
+)
+"""An attempt had one budget, in its row."""
+
+_ONE_SHOT_PER_JOB = """
+    UPDATE shots SET job_id = NULL, state = CASE state WHEN 'running' THEN 'lost' ELSE state END,
+        error_message = 'its job belongs to another shot, which was first'
+    WHERE job_id IS NOT NULL AND EXISTS (
+        SELECT 1 FROM shots AS other WHERE other.provider = shots.provider AND other.job_id = shots.job_id
+        AND (other.created_at, other.shot_key) < (shots.created_at, shots.shot_key))"""
+"""Nothing kept two shots from adopting the same job: the older one keeps it, and the other one's is lost."""
+
+
 class Migration(NamedTuple):
     """One step: statements that run in the order given, with placeholders for the types that differ."""
 
@@ -64,6 +86,23 @@ MIGRATIONS = (
             "kind TEXT NOT NULL, keeper_sha256 {key}, distance_bits INTEGER, reason TEXT NOT NULL, rule TEXT NOT NULL, "
             "PRIMARY KEY (campaign, edition, sha256))",
             "CREATE INDEX verdicts_of_image ON verdicts (sha256)",
+        ),
+    ),
+    Migration(
+        2,
+        "owners, charges, one shot per job",
+        (
+            "CREATE TABLE owners (run_id TEXT NOT NULL PRIMARY KEY, host TEXT NOT NULL, boot_id TEXT, "
+            "pid_namespace TEXT, pid INTEGER NOT NULL, process_started_ticks BIGINT, "
+            "started_at {moment} NOT NULL, seen_at {moment} NOT NULL, ended_at {moment})",
+            "CREATE TABLE charges (shot_key {key} NOT NULL REFERENCES shots (shot_key), attempt INTEGER NOT NULL, "
+            "scope TEXT NOT NULL, held_micro BIGINT NOT NULL, PRIMARY KEY (shot_key, attempt, scope))",
+            *_TO_CHARGES,
+            "ALTER TABLE shots ADD COLUMN retryable BOOLEAN",
+            "ALTER TABLE past_attempts ADD COLUMN retryable BOOLEAN",
+            _ONE_SHOT_PER_JOB,
+            "CREATE UNIQUE INDEX shots_of_job ON shots (provider, job_id) WHERE job_id IS NOT NULL",
+            "CREATE INDEX past_attempts_of_job ON past_attempts (provider, job_id) WHERE job_id IS NOT NULL",
         ),
     ),
 )

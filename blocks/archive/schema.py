@@ -116,19 +116,17 @@ def _attempt_columns() -> tuple[Column[object], ...]:
         Column("request_json", Text, nullable=False),
         Column("campaign", Text, nullable=False),
         Column("edition", Text, nullable=False),
-        Column("run_id", Text, nullable=False),
+        Column("run_id", Text, nullable=False),  # its owner: the run that works on it
         Column("state", Text, nullable=False),
         Column("reserved_amount", ExactDecimal),
         Column("reserved_unit", Text),
         Column("billed_amount", ExactDecimal),
         Column("billed_unit", Text),
-        Column("scope", Text),  # the budget that pays, if any
-        Column("charged_micro", BigInteger, nullable=False),  # what the reservation took from it
-        Column("held_micro", BigInteger, nullable=False),  # what it holds now
         Column("job_id", ForeignText),
         Column("images_json", Text, nullable=False),
         Column("error_code", ForeignText),
         Column("error_message", ForeignText),
+        Column("retryable", Boolean),  # whether the same input could succeed, where the provider says so
         Column("created_at", UtcDateTime, nullable=False),
         Column("sent_at", UtcDateTime),
         Column("updated_at", UtcDateTime, nullable=False),
@@ -146,6 +144,32 @@ past_attempts = Table(
     ForeignKeyConstraint(["shot_key"], ["shots.shot_key"]),
 )
 """Attempts that gave way to newer ones. What they cost or lost still counts."""
+
+charges = Table(
+    "charges",
+    metadata,
+    Column("shot_key", Text, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("held_micro", BigInteger, nullable=False),
+    ForeignKeyConstraint(["shot_key"], ["shots.shot_key"]),
+)
+"""What each budget counts for each attempt now: reserved, then settled. Their sum is what the budget has committed."""
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("boot_id", Text),
+    Column("pid_namespace", Text),
+    Column("pid", Integer, nullable=False),
+    Column("process_started_ticks", BigInteger),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+)
+"""The runs that own shots: by which process they are at work, and when they were last heard of."""
 
 images = Table(
     "images",

@@ -1,16 +1,24 @@
 """The few things that SQLite and PostgreSQL do alike and SQLAlchemy spells twice."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 MAX_PARAMETERS_PER_STATEMENT = 500
 """Well below what either database takes (32766), so that one statement never becomes huge."""
 
 T = TypeVar("T")
+
+
+def now_of(connection: Connection) -> datetime:
+    """The present moment by the clock that all machines of this database share; on SQLite there is one machine."""
+    if connection.dialect.name == "postgresql":
+        return connection.execute(select(func.clock_timestamp())).scalar_one()
+    return datetime.now(UTC)
 
 
 def insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:

@@ -158,6 +158,7 @@ def test_a_sandbox_that_does_not_run(
     """A provider that cannot be reached is one message, with the address."""
     code = main(["plan", str(written()), "--sandbox", "http://127.0.0.1:1", "--archive", str(tmp_path / "archive")])
 
-    said = capsys.readouterr()
-    assert "Traceback" not in said.err
+    said = capsys.readouterr().err
     assert code == 6
+    assert said.startswith("ConnectFailed: ")
+    assert "Traceback" not in said

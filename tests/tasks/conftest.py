@@ -16,14 +16,11 @@ from blocks.provider import Money, PictureRequest, ProviderName
 from flows.accounts import sandbox_credentials
 from tasks.account import Credentials
 from tasks.brief import Brief
-from tasks.models import Checks, ImageRecord, Prompt, ReferenceUse
+from tasks.models import Checks, ImageRecord, Prompt
 from tasks.studio import Studio, open_studio
 from tests.conftest import Sandbox
 
 OpenStudio = Callable[..., AbstractAsyncContextManager[Studio]]
-
-CUP, STYLE = ReferenceUse(role="cup", sha256="c" * 64), ReferenceUse(role="style", sha256="5" * 64)
-"""Two references that a test may take as already kept."""
 
 
 @pytest.fixture

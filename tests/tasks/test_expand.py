@@ -95,6 +95,14 @@ def test_drawing_ends_where_there_is_nothing_new(brief_of: Callable[..., Brief],
     assert sorted(texts(brief)) == ["a" + "!" * 20, "b" + "!" * 20]
 
 
+def test_only_repeats_in_a_row_end_the_drawing(brief_of: Callable[..., Brief], monkeypatch: Any) -> None:
+    """Many repeats on the way are no reason to stop, as long as new texts come between them."""
+    monkeypatch.setattr(expand_module, "MAX_REPEATS", 12)
+    brief = brief_of(prompts=[OPTIONS + "{!" + "|!" * 9 + "}"], count=18)
+
+    assert len(texts(brief)) == 18
+
+
 def test_too_many_prompts_are_refused_before_any_is_made(brief_of: Callable[..., Brief]) -> None:
     """20^10 prompts are a mistake in a template; the message says how many there are and what to do."""
     with pytest.raises(BriefError) as caught:

@@ -1,0 +1,195 @@
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from blocks.errors import BriefError
+from blocks.provider import Money, PictureRequest
+from flows import console
+from flows.questions import Plan, Provenance
+from tasks.estimate import Estimate, EstimateLine
+from tasks.models import Binding, CampaignResult, Checks, Cost, Failure, ImageRecord, Prompt
+from tasks.progress import Progress
+
+HOSTILE = "[bold red]pot[/bold red] [link=http://evil.example]here[/link] [/] :bomb: \\[x]"
+"""What rich would colour, link, replace, or refuse with an error."""
+
+SEQUENCES = "\x1b[2J\x1b]0;owned\x07 \x9b2J"
+"""What a terminal would obey."""
+
+
+def usd(amount: str) -> Money:
+    return Money(amount=Decimal(amount), unit="USD")
+
+
+def failure(message: str, kind: str = "JobFailed") -> Failure:
+    return Failure(shot_key="0" * 64, prompt="a teapot", step=0, kind=kind, message=message)
+
+
+def result(*failures: Failure, **changes: object) -> CampaignResult:
+    facts: dict[str, object] = {
+        "campaign": "teapots",
+        "edition": "1",
+        "archive": "/somewhere/archive",
+        "images": (),
+        "verdicts": (),
+        "failures": failures,
+        "bought": 3,
+        "reused": 1,
+        "cost": Cost.of([usd("0.03")]),
+        "contact_sheet": "/somewhere/archive/sheets/index.html",
+    }
+    return CampaignResult.model_validate({**facts, **changes})
+
+
+@pytest.fixture
+def record() -> ImageRecord:
+    return ImageRecord(
+        sha256="a" * 64,
+        shot_key="b" * 64,
+        provider="scenario",
+        sandbox=True,
+        job_id="job_1",
+        output_index=0,
+        request=PictureRequest(model="klein", prompt="a teapot", seed=7),
+        prompt=Prompt(text="a teapot", template="a teapot"),
+        step=0,
+        parent_sha256=None,
+        references=(),
+        campaign="teapots",
+        edition="1",
+        position=0,
+        cost=None,
+        checks=Checks(media_type="image/png", width_px=8, height_px=8, size_bytes=9, fingerprint="0" * 48),
+        made_at=datetime(2026, 11, 20, tzinfo=UTC),
+    )
+
+
+def everything_shown(text: str, record: ImageRecord) -> None:
+    """Shows a text in every place that a stranger can write to."""
+    prompt = Prompt(text=text, template=text, bindings=(Binding(name="light", value=text),))
+    request = record.request.model_copy(update={"prompt": text})
+    record = record.model_copy(update={"prompt": prompt, "request": request, "edition": text})
+    console.show_plan(Plan(title=text, prompts=(prompt,), combinations=1, estimate=Estimate(lines=()), already_made=0))
+    console.show_result(result(failure(text), archive=text, contact_sheet=text, edition=text))
+    console.show_image(Provenance(record=record, verdicts=(), edits=(), file=text), as_json=False)
+    console.show_error(BriefError(text))
+
+
+def test_what_strangers_write_is_shown_as_it_is(record: ImageRecord, capsys: pytest.CaptureFixture[str]) -> None:
+    """Markup in prompts, names, failures and paths is text: it colours, links, replaces and breaks nothing."""
+    everything_shown(HOSTILE, record)
+
+    shown = capsys.readouterr()
+    words = " ".join((shown.out + shown.err).split())
+    assert words.count(HOSTILE) == 11
+
+
+def test_no_text_commands_the_terminal(record: ImageRecord, capsys: pytest.CaptureFixture[str]) -> None:
+    """Control sequences in what strangers write reach no terminal."""
+    everything_shown(SEQUENCES, record)
+
+    shown = capsys.readouterr()
+    assert "owned" in shown.out
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown.out + shown.err)
+
+
+def test_failures_are_said_once_with_their_number(capsys: pytest.CaptureFixture[str]) -> None:
+    """A hundred shots that failed for one reason are one line; the commonest comes first."""
+    console.show_result(result(failure("once"), *(failure("often") for _ in range(99))))
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if "×" in line]
+    assert lines == ["99 × JobFailed: often", "1 × JobFailed: once"]
+
+
+def test_a_result_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """The table at the end has every count, the money, and where to look."""
+    console.show_result(result())
+
+    shown = capsys.readouterr().out
+    rows = dict(re.findall(r"│ (\S.*?)\s+│\s+(\S.*?) │", shown))
+    assert rows == {
+        "pictures": "0",
+        "keepers": "0",
+        "near-duplicates": "0",
+        "shots bought now": "3",
+        "shots had before": "1",
+        "shots failed": "0",
+        "spent now": "0.03 USD",
+    }
+    assert shown.splitlines()[-2:] == [
+        "archive        /somewhere/archive",
+        "contact sheet  /somewhere/archive/sheets/index.html",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prices", "total"),
+    [(["0.5", None], "1 USD + unknown"), ([None], "unknown"), (["0.5", "0.25"], "1.5 USD"), ([], "nothing")],
+)
+def test_an_unknown_price_is_never_shown_as_zero(
+    prices: list[str | None], total: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sum of a plan says what is known of it, and that the rest is not."""
+    lines = tuple(
+        EstimateLine(stage="edit", provider="sunra", shots=2, price=None if price is None else usd(price))
+        for price in prices
+    )
+    console.show_plan(Plan(title="x", prompts=(), combinations=0, estimate=Estimate(lines=lines), already_made=0))
+
+    row = next(line for line in capsys.readouterr().out.splitlines() if "│ all" in line)
+    assert row.split("│")[-2].strip() == total
+
+
+def test_a_long_plan_shows_its_first_prompts(capsys: pytest.CaptureFixture[str]) -> None:
+    """A thousand prompts do not scroll the price out of sight."""
+    prompts = tuple(Prompt(text=f"prompt {number}", template="t") for number in range(1000))
+    console.show_plan(Plan(title="x", prompts=prompts, combinations=1000, estimate=Estimate(lines=()), already_made=3))
+
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if line.startswith("  ")] == [
+        *(f"  · prompt {number}" for number in range(8)),
+        "  … and 992 more",
+    ]
+    assert "1000 prompts of 1,000 possible; 3 of the generated shots are in the archive already" in shown
+
+
+def test_a_log_gets_few_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a terminal, progress is a line at each stage and after each tenth, however many shots there are."""
+    with console.progress() as watcher:
+        watcher(Progress(stage="generating", planned=1000))
+        for made in range(1, 1001):
+            watcher(Progress(stage="generating", planned=1000, made=made, running=2, spent=Cost.of([usd("0.5")])))
+        watcher(Progress(stage="archiving", planned=1000, made=1000))
+
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 12
+    assert lines[0] == "generating: 0 of 1000 shots; 0 made, 0 running · nothing"
+    assert lines[1] == "generating: 100 of 1000 shots; 100 made, 2 running · 0.5 USD"
+    assert lines[-1] == "archiving: 1000 of 1000 shots; 1000 made, 0 running · nothing"
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What the person will type."""
+    typed: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda *_: typed.pop(0))
+    return typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "agreed"), [("y", True), ("YES ", True), ("", False), ("n", False), ("yeah", False), ("no", False)]
+)
+def test_only_a_clear_yes_buys(answers: list[str], typed: str, agreed: bool) -> None:
+    """Return alone, and everything that is not yes, means no."""
+    answers.append(typed)
+
+    assert console.confirmed() is agreed
+
+
+def test_nobody_is_asked_where_nobody_can_answer() -> None:
+    """Under a test, in a log or in a pipe the command does not wait for an answer."""
+    assert not console.asks_first(is_agreed=False)
+    assert not console.asks_first(is_agreed=True)
