@@ -8,12 +8,13 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from prefect.blocks.core import Block
 from pydantic import ValidationError
 
 from blocks.archive.block import ImageArchive
+from blocks.errors import SetupError
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
 from flows.accounts import BLOCK_NAME, sandbox_credentials
@@ -28,19 +29,33 @@ VARIABLES = """environment variables:
 
 
 def blocks_from(environment: Mapping[str, str]) -> list[Block]:
-    """Makes the blocks that the environment has values for."""
-    found: list[Block] = []
+    """Makes the blocks that the environment has values for.
+
+    Raises:
+        SetupError: A value cannot be used; it is not repeated, for it may be a key.
+    """
+    try:
+        return list(_blocks_from(environment))
+    except ValidationError as error:
+        found = error.errors(include_input=False)
+        problems = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in found)
+        raise SetupError(f"These values cannot be used: {problems}.") from None  # the cause shows the values
+
+
+def _blocks_from(environment: Mapping[str, str]) -> Iterator[Block]:
     key, secret = environment.get("SCENARIO_SDK_API_KEY"), environment.get("SCENARIO_SDK_API_SECRET")
+    if bool(key) != bool(secret):
+        missing = "SCENARIO_SDK_API_SECRET" if key else "SCENARIO_SDK_API_KEY"
+        raise SetupError(f"Scenario needs an API key and its secret: {missing} is not set.")
     if key and secret:
         price = environment.get("SCENARIO_PRICE_PER_CREATIVE_UNIT") or None
         fields = {"api_key": key, "api_secret": secret, "price_per_creative_unit": price}
-        found.append(ScenarioCredentials.model_validate(fields))
+        yield ScenarioCredentials.model_validate(fields)
     if sunra_key := environment.get("SUNRA_KEY"):
         price = environment.get("SUNRA_PRICE_PER_IMAGE") or None
-        found.append(SunraCredentials.model_validate({"api_key": sunra_key, "price_per_image": price}))
+        yield SunraCredentials.model_validate({"api_key": sunra_key, "price_per_image": price})
     if root := environment.get("KLEINBILD_ARCHIVE"):
-        found.append(ImageArchive(root=root))
-    return found
+        yield ImageArchive(root=root)
 
 
 async def save(blocks: list[Block]) -> list[str]:
@@ -54,7 +69,7 @@ async def save(blocks: list[Block]) -> list[str]:
     return slugs
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m deployments.register",
@@ -63,17 +78,18 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--sandbox", metavar="URL", help="save credentials for the sandbox at this address instead")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         blocks: list[Block] = list(sandbox_credentials(options.sandbox)) if options.sandbox else blocks_from(os.environ)
-    except ValidationError as error:
-        # Without the values: they are keys.
-        problems = "; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_input=False))
-        print(f"These values cannot be used: {problems}", file=sys.stderr)
-        return 3
-    slugs = asyncio.run(save(blocks))
-    print("\n".join(f"saved {slug}" for slug in slugs) or f"Nothing to save.\n\n{VARIABLES}")
-    return 0 if slugs else 3
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    if not blocks:
+        print(f"Nothing to save.\n\n{VARIABLES}", file=sys.stderr)
+        return SetupError.exit_code
+    for slug in asyncio.run(save(blocks)):
+        print(f"saved {slug}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
+from blocks.errors import SetupError
 from deployments.addresses import free_port
 from deployments.processes import ServerDidNotStart, server
 from deployments.register import blocks_from, save
@@ -32,7 +33,7 @@ def main() -> int:
     """Serves until Ctrl-C."""
     try:
         _serve()
-    except ServerDidNotStart as error:
+    except (ServerDidNotStart, SetupError) as error:
         print(f"Cannot serve. {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # before the deployments were served; from there on it is the usual end

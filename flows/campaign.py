@@ -13,7 +13,8 @@ from blocks.sunra.credentials import SunraCredentials
 from flows.opening import opened
 from flows.runnable import runnable
 from flows.stages import conclude, edit_chain, judge_images, make_pictures
-from tasks.brief import Brief, load_brief
+from tasks.brief import Brief
+from tasks.brief_reading import load_brief
 from tasks.estimate import Estimate, estimate
 from tasks.expand import expand_prompts
 from tasks.models import CampaignResult, ImageRecord, Made, Prompt, Shot

@@ -15,7 +15,8 @@ from flows.campaign import DEFAULT_EDITION, campaign
 from flows.opening import DEFAULT_ARCHIVE
 from flows.questions import plan_of, show
 from flows.revise import revise
-from tasks.brief import RevisionBrief, load_brief, read_brief
+from tasks.brief import RevisionBrief
+from tasks.brief_reading import load_brief, read_brief
 from tasks.models import CampaignResult
 from tasks.progress import watching
 

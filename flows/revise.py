@@ -11,7 +11,8 @@ from flows.opening import opened
 from flows.runnable import runnable
 from flows.stages import conclude, edit_chain
 from tasks.archive import find_image
-from tasks.brief import RevisionBrief, load_revision
+from tasks.brief import RevisionBrief
+from tasks.brief_reading import load_revision
 from tasks.estimate import estimate
 from tasks.models import CampaignResult
 from tasks.plan import check_edits

@@ -22,17 +22,21 @@ class RunnableFlow(Flow[P, Coroutine[Any, Any, T]]):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the flow: returns its result, or a coroutine where there is a loop to await it in."""
         run = super().__call__(*args, **kwargs)
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:  # the documented answer where no loop runs
-            return asyncio.run(run)
-        return run
+        return run if _is_in_loop() else asyncio.run(run)
 
     def with_options(self, **options: Any) -> "RunnableFlow[P, T]":
         """Makes a flow with other options that is as runnable as this one."""
         other = super().with_options(**options)
         other.__class__ = type(self)  # Prefect makes a plain `Flow`, whatever it is asked
         return cast("RunnableFlow[P, T]", other)
+
+
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # the documented answer where no loop runs
+        return False
+    return True
 
 
 def runnable(**options: Any) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], RunnableFlow[P, T]]:

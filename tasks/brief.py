@@ -1,4 +1,4 @@
-"""The brief: the one typed document that describes a campaign, and how it is read from YAML.
+"""The brief: the one typed document that describes a campaign. `tasks/brief_reading.py` reads it from YAML.
 
 A brief that cannot work is refused here, with the place in the document and a way to mend it, before anything is
 bought. What only a provider can know (its limits) is checked when the shots are planned.
@@ -6,15 +6,13 @@ bought. What only a provider can know (its limits) is checked when the shots are
 
 import difflib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from blocks.errors import BriefError
 from blocks.provider import MAX_SEED, AspectRatio, Frozen, LoraWeight, Money, PictureFormat, ProviderName
-from tasks.documents import read_yaml, shortened
-from tasks.prompts import PromptSyntaxError, parse
+from tasks.prompts import PromptSyntaxError, parse, reference_numbers
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
 """Names become folder names and keys: lower-case letters, digits and dashes."""
@@ -120,25 +118,21 @@ class RevisionBrief(Frozen):
         _refuse_twice("references", [reference.role for reference in self.references])
         if self.budget is not None and self.budget.amount < 0:
             raise BriefError(f"budget: has to be 0 or more, got {self.budget}.", where="budget")
-        for where, template in self.templates():
-            _refuse_bad_template(where, template, self.axis_values)
         known = {reference.role for reference in self.references}
-        for stage, settings in self.stages():
-            where = f"{stage}.references"
-            for role in settings.references:
-                if role not in known:
-                    raise BriefError(
-                        f"{where}: no reference has the role {role!r}.{suggestion(role, known)}", where=where
-                    )
+        for where, settings in self.stages():
+            _refuse_unknown_role(f"{where}.references", settings.references, known)
+        for where, template, settings in self.templates():
+            _refuse_bad_template(where, template, self.axis_values)
+            _refuse_unsent_role(where, template, known - set(settings.references))
         return self
 
     def stages(self) -> tuple[tuple[str, "Generation | EditStep"], ...]:
         """Lists what asks a model for pictures, with its place in the document, in order."""
         return tuple((f"edits.{number}", edit) for number, edit in enumerate(self.edits))
 
-    def templates(self) -> tuple[tuple[str, str], ...]:
-        """Lists the texts in the prompt grammar, with their places in the document."""
-        return tuple((f"edits.{number}.instruction", edit.instruction) for number, edit in enumerate(self.edits))
+    def templates(self) -> tuple[tuple[str, str, "Generation | EditStep"], ...]:
+        """Lists the texts in the prompt grammar, with their places in the document and the stage that sends them."""
+        return tuple((f"edits.{number}.instruction", edit.instruction, edit) for number, edit in enumerate(self.edits))
 
     @property
     def providers(self) -> tuple[ProviderName, ...]:
@@ -174,12 +168,10 @@ class Brief(RevisionBrief):
         """Lists what asks a model for pictures; generation comes first."""
         return (("generate", self.generate), *super().stages())
 
-    def templates(self) -> tuple[tuple[str, str], ...]:
+    def templates(self) -> tuple[tuple[str, str, Generation | EditStep], ...]:
         """Lists the texts in the prompt grammar; prompts come first."""
-        return (*((f"prompts.{number}", prompt) for number, prompt in enumerate(self.prompts)), *super().templates())
-
-
-AnyBrief = TypeVar("AnyBrief", bound=RevisionBrief)
+        prompts = ((f"prompts.{number}", prompt, self.generate) for number, prompt in enumerate(self.prompts))
+        return (*prompts, *super().templates())
 
 
 def _refuse_twice(where: str, names: list[str]) -> None:
@@ -197,104 +189,24 @@ def _refuse_bad_template(where: str, template: str, axes: Mapping[str, Sequence[
         raise BriefError(f"{where}: can come out empty, and there is no picture of nothing. Add a word.", where=where)
 
 
+def _refuse_unknown_role(where: str, roles: tuple[str, ...], known: set[str]) -> None:
+    for role in roles:
+        if role not in known:
+            raise BriefError(f"{where}: no reference has the role {role!r}.{suggestion(role, known)}", where=where)
+
+
+def _refuse_unsent_role(where: str, template: str, unsent: set[str]) -> None:
+    """A model would take `@cup` for a word; whoever wrote it meant a picture."""
+    for role in sorted(unsent):
+        if reference_numbers(template, (role,), first=1) != template:
+            raise BriefError(
+                f"{where}: speaks of @{role}, which is not among the references of this stage.", where=where
+            )
+
+
 def suggestion(word: str, known: set[str]) -> str:
     """Ends a message with the nearest known word, or with all of them."""
     near = difflib.get_close_matches(word, sorted(known), n=1)
     if near:
         return f" Did you mean {near[0]!r}?"
     return f" Known: {', '.join(sorted(known))}." if known else ""
-
-
-def load_brief(source: Brief | str | Path) -> Brief:
-    """Reads a brief from a YAML file; a brief that is one already is handed through.
-
-    Reference files are named relative to the brief's own folder.
-
-    Raises:
-        BriefError: The file is missing, is no YAML, or describes no campaign that could run.
-    """
-    return source if isinstance(source, Brief) else _load(Path(source), Brief)
-
-
-def load_revision(source: RevisionBrief | str | Path) -> RevisionBrief:
-    """Reads the edits of a revision from a YAML file, as `load_brief` does.
-
-    Raises:
-        BriefError: As in `load_brief`.
-    """
-    return source if isinstance(source, RevisionBrief) else _load(Path(source), RevisionBrief)
-
-
-def _load(path: Path, model: type[AnyBrief]) -> AnyBrief:
-    brief = read_brief(read_yaml(path), model, shown_as=path.name)
-    beside = tuple(_beside(path.parent, each) for each in brief.references)
-    return brief.model_copy(update={"references": beside})
-
-
-def read_brief(document: Mapping[Any, Any], model: type[AnyBrief], *, shown_as: str) -> AnyBrief:
-    """Makes a brief of what a YAML file or a form holds.
-
-    Raises:
-        BriefError: One line for each thing that is wrong.
-    """
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        lines = [_in_words(item, model) for item in error.errors() if not _only_follows(item, error.errors())]
-        raise BriefError("\n".join([f"{shown_as} cannot be used:", *(f"  - {line}" for line in lines)])) from error
-    except BriefError as error:
-        raise BriefError(f"{shown_as} cannot be used: {error}", where=error.where) from error
-
-
-_IN_WORDS = {
-    "string_type": "has to be a text; numbers, dates and yes or no need quotes around them",
-    "tuple_type": "has to be a list",
-    "model_type": "has to be a mapping",
-    "too_short": "needs at least one entry",
-}
-"""pydantic speaks to programmers: these kinds of its errors are put into words for people."""
-
-
-def _in_words(item: Any, model: type[RevisionBrief]) -> str:
-    place = _place(item["loc"])
-    if item["type"] == "extra_forbidden":
-        return f"{place}: unknown field.{suggestion(str(item['loc'][-1]), _fields_at(item['loc'][:-1], model))}"
-    if item["type"] == "missing":
-        return f"{place}: is missing."
-    return f"{place}: {_IN_WORDS.get(item['type'], item['msg'])} (got {shortened(item['input'])})."
-
-
-def _only_follows(item: Any, others: Sequence[Any]) -> bool:
-    """Tells whether a list counts as too short only because its entries are wrong."""
-    own = item["loc"]
-    return item["type"] == "too_short" and any(len(o["loc"]) > len(own) and o["loc"][: len(own)] == own for o in others)
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    place = ".".join(str(part) for part in location) or "the brief"
-    return place if place.isprintable() and len(place) <= 100 else shortened(place)
-
-
-def _fields_at(location: tuple[int | str, ...], brief: type[RevisionBrief]) -> set[str]:
-    models: Mapping[str, type[BaseModel]] = {
-        "generate": Generation,
-        "edits": EditStep,
-        "dedupe": Dedupe,
-        "budget": Money,
-        "axes": Axis,
-        "references": ReferenceSource,
-        "loras": LoraWeight,
-    }
-    names = [part for part in location if isinstance(part, str) and part in models]
-    return set((models[names[-1]] if names else brief).model_fields)
-
-
-def _beside(folder: Path, reference: ReferenceSource) -> ReferenceSource:
-    if reference.is_url:
-        return reference
-    try:
-        path = Path(reference.source).expanduser()
-    except RuntimeError as error:  # `~name` where there is nobody of that name
-        where = f"references.{reference.role}"
-        raise BriefError(f"{where}: there is no home folder {reference.source!r} begins with.", where=where) from error
-    return reference.model_copy(update={"source": str(folder / path)})

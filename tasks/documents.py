@@ -44,7 +44,19 @@ def shortened(value: object) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which names the place of values that it cannot make (`2024-13-45`, `!!bool maybe`)."""
+    """PyYAML's safe loader, which names the place of values that it cannot make (`2024-13-45`, `!!bool maybe`).
+
+    A key that stands twice is refused: PyYAML would silently keep the last.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                problem = f"{shortened(key.value)} stands there twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+        return super().construct_mapping(node, deep=deep)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Hashable:
         try:

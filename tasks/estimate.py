@@ -44,6 +44,8 @@ class Estimate(Frozen):
 async def estimate(brief: RevisionBrief, shots: Sequence[Shot], pictures: int, studio: Studio) -> Estimate:
     """Prices a campaign at the most it can cost.
 
+    Edits are priced without their pictures, which do not exist yet; Scenario may charge for those as well.
+
     Args:
         brief: With the edits that follow.
         shots: What is generated.
@@ -56,7 +58,8 @@ async def estimate(brief: RevisionBrief, shots: Sequence[Shot], pictures: int, s
     lines = []
     if shots:
         account = studio.account(shots[0].provider)
-        lines.append(await _line("generate", account, shots[0].request, len(shots)))
+        handles = await account.handles(shots[0].request.references, studio.archive.store)
+        lines.append(await _line("generate", account, shots[0].request, len(shots), handles))
     for number, step in enumerate(brief.edits, start=1):
         account = studio.account(step.provider)
         lines.append(await _line(f"edit {number}", account, unmade_edit(step, account), pictures))
@@ -65,8 +68,10 @@ async def estimate(brief: RevisionBrief, shots: Sequence[Shot], pictures: int, s
     return Estimate(lines=tuple(lines))
 
 
-async def _line(stage: str, account: Account, request: PictureRequest, shots: int) -> EstimateLine:
-    price = await account.price(request, ())
+async def _line(
+    stage: str, account: Account, request: PictureRequest, shots: int, handles: Sequence[str] = ()
+) -> EstimateLine:
+    price = await account.price(request, handles)
     return EstimateLine(stage=stage, provider=account.provider.name, shots=shots, price=price)
 
 

@@ -6,7 +6,7 @@ is paid for.
 
 from collections.abc import Sequence
 
-from blocks.errors import InvalidRequest
+from blocks.errors import BriefError, InvalidRequest
 from blocks.provider import Capabilities, PictureRequest
 from tasks.account import Account
 from tasks.brief import Brief, EditStep, Generation, RevisionBrief
@@ -18,6 +18,9 @@ from tasks.studio import Studio
 DEFAULT_SIZE_PX = 1024
 """klein's native size, asked for where a provider leaves the size to us and the brief to the provider."""
 
+MAX_SHOTS = 20_000
+"""More in one campaign is more often a slip of the pen than a wish; make several campaigns of it."""
+
 UNMADE = "0" * 64
 """Stands in for the picture of an edit that is only being planned."""
 
@@ -28,8 +31,11 @@ def plan_generation(
     """Makes one shot for each prompt and seed, prompts first.
 
     Raises:
+        BriefError: There would be too many.
         InvalidRequest: The provider's limits do not allow what the brief asks for.
     """
+    if len(prompts) * brief.seeds > MAX_SHOTS:
+        raise BriefError(f"{len(prompts)} prompts with {brief.seeds} seeds each are more than {MAX_SHOTS:,} pictures.")
     account = studio.account(brief.generate.provider)
     chosen = in_roles(references, brief.generate.references)
     shots = tuple(

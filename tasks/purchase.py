@@ -100,14 +100,19 @@ class Purchase:
             edition=self.studio.run.edition,
             run_id=self.studio.run.run_id,
             price=price,
-            charge=self.studio.charge(self.account, price),
+            charges=self.studio.charges(self.account, price),
         )
         return await self._ledger.reserve(
             reservation,
             retry_failed=True,
             resubmit_lost=self.studio.resubmit_lost,
-            take_over_before=datetime.now(UTC) - STALE_AFTER,
+            take_over_from=await self._gone_owner(),
         )
+
+    async def _gone_owner(self) -> str | None:
+        """Returns the run that has this shot and is gone, if there is one."""
+        entry = await self._ledger.get(self.shot.key)
+        return entry.run_id if entry is not None and await self._ledger.is_gone(entry.run_id) else None
 
     async def _send(self, entry: LedgerEntry, handles: tuple[str, ...]) -> Ticket:
         """Sends a shot that is ours: the ledger knows of it before the provider, and of its job before anyone else."""

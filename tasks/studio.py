@@ -71,18 +71,18 @@ class Studio:
         self.spent = Cost.of([*self.spent.amounts, money])
         self.tally.change(spent=self.spent)
 
-    def charge(self, account: Account, price: Money | None) -> Charge | None:
-        """Says what a price takes from the budget; None where there is no budget.
+    def charges(self, account: Account, price: Money | None) -> tuple[Charge, ...]:
+        """Says what a price takes from the budget; nothing where there is no budget.
 
         Raises:
             SetupError: There is a budget, and the price is unknown in its unit.
         """
         if self.budget is None:
-            return None
+            return ()
         known = None if price is None else account.in_unit(price, self.budget.unit)
         if known is None:
             raise SetupError(price_is_missing(account.provider.name, price, self.budget.unit))
-        return Charge(scope=self.run.scope, amount=known.amount)
+        return (Charge(scope=self.run.scope, amount=known.amount),)
 
     def settled(self, account: Account, billed: Money | None) -> Decimal | None:
         """Says what a bill takes from the budget in the end; None keeps what was reserved."""

@@ -2,22 +2,23 @@
 
 Each step is one conditional UPDATE (`WHERE shot_key AND attempt AND state IN ...`): what finds no row is refused, so
 two workers can never both believe that a shot is theirs. Shots are locked before budgets, always, so that no two
-transactions wait for each other. Plain functions of a connection; the ledger runs each as one transaction.
+transactions wait for each other. Plain functions of a connection; the ledger runs each as one transaction. Reading
+the ledger: `lookup.py`.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
-from sqlalchemy import Connection, RowMapping, Update, bindparam, case, insert, select, update
+from sqlalchemy import Connection, RowMapping, Update, and_, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from blocks.archive import budgets
+from blocks.archive import charges
 from blocks.archive.entries import Claim, LedgerEntry, Reservation, entry_of
 from blocks.archive.schema import past_attempts, shots
-from blocks.archive.sql import chunks, insert_if_absent
-from blocks.archive.states import ShotState, sources_of
-from blocks.errors import IllegalTransition
+from blocks.archive.sql import insert_if_absent, now_of
+from blocks.archive.states import SENT_STATES, ShotState, sources_of
+from blocks.errors import IllegalTransition, JobTaken
 
 FIRST_ATTEMPT = 1
 
@@ -27,7 +28,7 @@ class Rules(NamedTuple):
 
     retry_failed: bool
     resubmit_lost: bool
-    take_over_before: datetime | None
+    take_over_from: str | None
 
     def allow(self, standing: RowMapping) -> bool:
         """Says whether the attempt that stands may give way to a new one."""
@@ -39,13 +40,13 @@ class Rules(NamedTuple):
             case ShotState.LOST:
                 return self.resubmit_lost
             case ShotState.RESERVED:
-                return self.take_over_before is not None and standing["updated_at"] < self.take_over_before
+                return bool(standing["run_id"] == self.take_over_from)
             case _:
                 return False
 
 
 class Step(NamedTuple):
-    """One step of one attempt. `settled_micro` is what the budget is to count from now on; None leaves it as it is."""
+    """One step of one attempt. `settled_micro` is what its budgets are to count from now on; None leaves them."""
 
     shot_key: str
     attempt: int
@@ -55,39 +56,65 @@ class Step(NamedTuple):
 
 
 def take_step(connection: Connection, step: Step) -> LedgerEntry:
-    """Takes one step, and lets the budget count what is settled by it.
+    """Takes one step, and lets the budgets count what is settled by it.
 
     Raises:
         IllegalTransition: The shot is not where this step begins, or the attempt is not the newest.
+        JobTaken: Its job belongs to another attempt.
     """
-    settles = step.settled_micro is not None
-    parameters = {
-        "in_shot": step.shot_key,
-        "in_attempt": step.attempt,
-        "updated_at": datetime.now(UTC),
-        **step.columns,
-        **({"settled_micro": step.settled_micro} if settles else {}),
-    }
-    row = connection.execute(_step_statement(step.to, settles), parameters).mappings().one_or_none()
+    now = now_of(connection)
+    sent = {"sent_at": now} if step.to is ShotState.SENDING else {}
+    row = _update(connection, step, {"updated_at": now, **sent, **step.columns})
     if row is None:
         _refuse(connection, step)
-    if row["held_micro"] != row["charged_micro"]:
-        budgets.adjust(connection, row["scope"], row["held_micro"] - row["charged_micro"])
+    if step.to is ShotState.RUNNING and _had_job_before(connection, row):
+        raise _job_taken(step)
+    if step.settled_micro is not None:
+        charges.settle(connection, step.shot_key, step.attempt, step.settled_micro)
     return entry_of(row)
 
 
+def _update(connection: Connection, step: Step, columns: dict[str, Any]) -> RowMapping | None:
+    known = {"in_shot": step.shot_key, "in_attempt": step.attempt}
+    try:
+        return connection.execute(_step_statement(step.to), known | columns).mappings().one_or_none()
+    except IntegrityError as error:
+        if "job_id" not in step.columns:
+            raise
+        raise _job_taken(step) from error
+
+
 @cache
-def _step_statement(to: ShotState, settles: bool) -> Update:
+def _step_statement(to: ShotState) -> Update:
     """The conditional UPDATE of a step; the columns that it sets beside the state come with its parameters."""
-    statement = update(shots).where(
-        shots.c.shot_key == bindparam("in_shot"),
-        shots.c.attempt == bindparam("in_attempt"),
-        shots.c.state.in_(sources_of(to)),
+    return (
+        update(shots)
+        .where(
+            shots.c.shot_key == bindparam("in_shot"),
+            shots.c.attempt == bindparam("in_attempt"),
+            shots.c.state.in_(sources_of(to)),
+        )
+        .values(state=to)
+        .returning(*shots.c)
     )
-    if settles:
-        held = case((shots.c.scope.is_(None), 0), else_=bindparam("settled_micro"))
-        statement = statement.values(held_micro=held)
-    return statement.values(state=to).returning(*shots.c)
+
+
+def _had_job_before(connection: Connection, row: RowMapping) -> bool:
+    """Says whether an attempt that gave way had this job: it failed, and is in the provider's list all the same.
+
+    Asked after the update: from there on the index of jobs keeps everybody else from it.
+    """
+    same_job = and_(past_attempts.c.provider == row["provider"], past_attempts.c.job_id == row["job_id"])
+    return connection.execute(select(past_attempts.c.attempt).where(same_job).limit(1)).first() is not None
+
+
+def _job_taken(step: Step) -> JobTaken:
+    job_id = step.columns["job_id"]
+    return JobTaken(
+        f"Job {job_id!r} belongs to another shot or attempt already, so it is not recorded for shot {step.shot_key}.",
+        shot_key=step.shot_key,
+        job_id=job_id,
+    )
 
 
 def _refuse(connection: Connection, step: Step) -> NoReturn:
@@ -104,48 +131,52 @@ def _refuse(connection: Connection, step: Step) -> NoReturn:
 
 
 def reserve(connection: Connection, reservation: Reservation, rules: Rules) -> Claim:
-    """Inserts the shot, or begins a new attempt at it, and only then charges: a refusal of the budget undoes both."""
-    row = _reservation_row(reservation)
-    if not insert_if_absent(connection, shots, {**row, "attempt": FIRST_ATTEMPT, "created_at": row["updated_at"]}):
-        standing = _row_of(connection, reservation.shot_key)
-        if not (rules.allow(standing) and _begin_again(connection, standing, row)):
-            return Claim(won=False, entry=entry_of(_row_of(connection, reservation.shot_key)))
-    if reservation.charge is not None:
-        budgets.charge(connection, reservation.charge, reservation.shot_key)
-    return Claim(won=True, entry=entry_of(_row_of(connection, reservation.shot_key)))
+    """Inserts the shot, or begins a new attempt at it, and only then charges: a refusal of a budget undoes both."""
+    row = _reservation_row(reservation, now_of(connection))
+    if insert_if_absent(connection, shots, {**row, "attempt": FIRST_ATTEMPT, "created_at": row["updated_at"]}):
+        charges.take(connection, reservation, FIRST_ATTEMPT)
+        return Claim(won=True, entry=_entry_of(connection, reservation.shot_key))
+    standing = _row_of(connection, reservation.shot_key)
+    won = rules.allow(standing) and _begin_again(connection, standing, row)
+    if won:
+        freed_micro = _put_aside(connection, standing)
+        charges.take(connection, reservation, standing["attempt"] + 1, freed_micro)
+    return Claim(won=won, entry=_entry_of(connection, reservation.shot_key))
 
 
 def _begin_again(connection: Connection, standing: RowMapping, row: dict[str, Any]) -> bool:
-    """Puts a new attempt in the place of the standing one, which becomes a past one; False where somebody else did."""
-    changed = connection.execute(
-        update(shots).where(
-            shots.c.shot_key == bindparam("in_shot"),
-            shots.c.attempt == bindparam("in_attempt"),
-            shots.c.state == bindparam("in_state"),
-        ),
-        {
-            "in_shot": standing["shot_key"],
-            "in_attempt": standing["attempt"],
-            "in_state": standing["state"],
-            **row,
-            "attempt": standing["attempt"] + 1,
-        },
-    )
-    if changed.rowcount == 0:
-        return False
+    """Puts a new attempt in the place of the standing one; False where somebody else was faster."""
+    unchanged = and_(*(shots.c[name] == standing[name] for name in ("shot_key", "attempt", "state", "run_id")))
+    changed = connection.execute(update(shots).where(unchanged).values({**row, "attempt": standing["attempt"] + 1}))
+    return changed.rowcount > 0
+
+
+def _put_aside(connection: Connection, standing: RowMapping) -> dict[str, int]:
+    """Keeps an attempt that gave way as a past one; returns what its budgets need no longer count, by budget."""
     past = dict(standing)
+    freed_micro: dict[str, int] = {}
     if standing["state"] == ShotState.RESERVED:  # taken over: nothing was sent
-        past |= {"state": ShotState.RELEASED, "held_micro": 0, "error_message": "taken over before it was sent"}
-        if standing["scope"] is not None:
-            budgets.adjust(connection, standing["scope"], -standing["held_micro"])
+        past |= {"state": ShotState.RELEASED, "error_message": "taken over before it was sent"}
+        freed_micro = charges.free(connection, standing["shot_key"], standing["attempt"])
     connection.execute(insert(past_attempts), past)
-    return True
+    return freed_micro
 
 
-def _reservation_row(reservation: Reservation) -> dict[str, Any]:
+def take_charge(connection: Connection, shot_key: str, attempt: int, run_id: str, from_run_id: str) -> bool:
+    """Makes one run the owner of what another one has sent; False where somebody else was faster."""
+    left = and_(
+        shots.c.shot_key == shot_key,
+        shots.c.attempt == attempt,
+        shots.c.run_id == from_run_id,
+        shots.c.state.in_(SENT_STATES),
+    )
+    changed = connection.execute(update(shots).where(left).values(run_id=run_id, updated_at=now_of(connection)))
+    return changed.rowcount > 0
+
+
+def _reservation_row(reservation: Reservation, now: datetime) -> dict[str, Any]:
     """A fresh attempt's columns; the rest of a former one is cleared."""
-    price, charge = reservation.price, reservation.charge
-    micro = 0 if charge is None else budgets.to_micro(charge.amount)
+    price = reservation.price
     return {
         "shot_key": reservation.shot_key,
         "provider": reservation.provider,
@@ -159,15 +190,13 @@ def _reservation_row(reservation: Reservation) -> dict[str, Any]:
         "reserved_unit": None if price is None else price.unit,
         "billed_amount": None,
         "billed_unit": None,
-        "scope": None if charge is None else charge.scope,
-        "charged_micro": micro,
-        "held_micro": micro,
         "job_id": None,
         "images_json": "[]",
         "error_code": None,
         "error_message": None,
+        "retryable": None,
         "sent_at": None,
-        "updated_at": datetime.now(UTC),
+        "updated_at": now,
     }
 
 
@@ -175,22 +204,5 @@ def _row_of(connection: Connection, shot_key: str) -> RowMapping:
     return connection.execute(select(shots).where(shots.c.shot_key == shot_key)).mappings().one()
 
 
-def find(connection: Connection, shot_keys: list[str]) -> dict[str, LedgerEntry]:
-    """The newest attempts at these shots, by shot key."""
-    found: dict[str, LedgerEntry] = {}
-    for chunk in chunks(shot_keys):
-        rows = connection.execute(select(shots).where(shots.c.shot_key.in_(chunk))).mappings()
-        found |= {row["shot_key"]: entry_of(row) for row in rows}
-    return found
-
-
-def in_states(connection: Connection, states: Sequence[ShotState]) -> tuple[LedgerEntry, ...]:
-    """All shots in one of these states, the oldest first."""
-    oldest_first = select(shots).where(shots.c.state.in_(states)).order_by(shots.c.created_at, shots.c.shot_key)
-    return tuple(entry_of(row) for row in connection.execute(oldest_first).mappings())
-
-
-def past_attempts_of(connection: Connection, shot_key: str) -> tuple[LedgerEntry, ...]:
-    """The attempts at a shot that gave way to newer ones, in their order."""
-    statement = select(past_attempts).where(past_attempts.c.shot_key == shot_key).order_by(past_attempts.c.attempt)
-    return tuple(entry_of(row) for row in connection.execute(statement).mappings())
+def _entry_of(connection: Connection, shot_key: str) -> LedgerEntry:
+    return entry_of(_row_of(connection, shot_key))

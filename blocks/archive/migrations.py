@@ -30,16 +30,16 @@ _ATTEMPT = """
     created_at {moment} NOT NULL, sent_at {moment}, updated_at {moment} NOT NULL"""
 
 
-_TO_CHARGES = tuple(
-    statement
-    for table in ("shots", "past_attempts")
-    for statement in (
-        "INSERT INTO charges (shot_key, attempt, scope, held_micro) "
-        f"SELECT shot_key, attempt, scope, held_micro FROM {table} WHERE scope IS NOT NULL",  # noqa: S608  # our own words
-        f"ALTER TABLE {table} DROP COLUMN scope",
-        f"ALTER TABLE {table} DROP COLUMN charged_micro",
-        f"ALTER TABLE {table} DROP COLUMN held_micro",
-    )
+_TO_CHARGES = (
+    "INSERT INTO charges (shot_key, attempt, scope, held_micro) "
+    "SELECT shot_key, attempt, scope, held_micro FROM shots WHERE scope IS NOT NULL UNION ALL "
+    "SELECT shot_key, attempt, scope, held_micro FROM past_attempts WHERE scope IS NOT NULL",
+    "ALTER TABLE shots DROP COLUMN scope",
+    "ALTER TABLE shots DROP COLUMN charged_micro",
+    "ALTER TABLE shots DROP COLUMN held_micro",
+    "ALTER TABLE past_attempts DROP COLUMN scope",
+    "ALTER TABLE past_attempts DROP COLUMN charged_micro",
+    "ALTER TABLE past_attempts DROP COLUMN held_micro",
 )
 """An attempt had one budget, in its row."""
 

@@ -17,7 +17,8 @@ T = TypeVar("T")
 def now_of(connection: Connection) -> datetime:
     """The present moment by the clock that all machines of this database share; on SQLite there is one machine."""
     if connection.dialect.name == "postgresql":
-        return connection.execute(select(func.clock_timestamp())).scalar_one()
+        moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        return moment
     return datetime.now(UTC)
 
 

@@ -8,7 +8,8 @@
     released <─────┘
 
 A new attempt begins, in `reserved`, from `released`; from `failed` and `lost` only where somebody decided so; and
-from a `reserved` whose owner has gone (nothing was sent then).
+from a `reserved` whose owner is gone (nothing was sent then). What its owner left in `sending`, `running` or `lost` is
+never sent again: another run takes charge of it, and finds out what became of it.
 """
 
 from enum import StrEnum
@@ -47,6 +48,12 @@ LEGAL_STEPS = MappingProxyType(
     }
 )
 """Within one attempt. There is no way back, so a row is known by its shot, attempt and state."""
+
+OPEN_STATES = (ShotState.RESERVED, ShotState.SENDING, ShotState.RUNNING, ShotState.LOST)
+"""Money is counted, and what became of it is not known yet."""
+
+SENT_STATES = (ShotState.SENDING, ShotState.RUNNING, ShotState.LOST)
+"""Open, and perhaps bought."""
 
 
 @cache

@@ -71,7 +71,8 @@ def _timed(command: list[str], environment: dict[str, str]) -> tuple[float, floa
 
 def _report(pairs: list[dict[str, tuple[float, float]]]) -> None:
     print(
-        f"{SHOTS} shots of {SIZE_PX}x{SIZE_PX}, {IN_FLIGHT} in flight, a provider of {LATENCY_SECONDS:g} s; {PAIRS} pairs"
+        f"{SHOTS} shots of {SIZE_PX}x{SIZE_PX}, {IN_FLIGHT} in flight, "
+        f"a provider of {LATENCY_SECONDS:g} s; {PAIRS} pairs"
     )
     print(f"{'':16}{'bare, s':>10}{'kleinbild, s':>14}{'ratio':>8}")
     for index, what in enumerate(("work", "whole process")):

@@ -1,4 +1,4 @@
-"""The peer: what one would write in an afternoon. Submit, poll, fetch, write; nothing is remembered, nothing checked."""
+"""The peer: what one would write in an afternoon. Submit, poll, fetch, write; nothing remembered or checked."""
 
 import asyncio
 import json

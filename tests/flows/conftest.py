@@ -30,7 +30,8 @@ from blocks.sunra.credentials import SunraCredentials
 from flows import stages
 from flows.accounts import sandbox_credentials
 from flows.campaign import campaign
-from tasks.brief import Brief, read_brief
+from tasks.brief import Brief
+from tasks.brief_reading import read_brief
 from tasks.models import CampaignResult
 from tests.conftest import Sandbox
 
@@ -54,10 +55,15 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def _forgive_prefect_its_open_connections(prefect_server: str) -> Iterator[None]:
+def _forgive_prefect_its_open_connections(prefect_server: str) -> None:
     """Lets Prefect leave connections to its server to the garbage collector; ours to a provider are still errors."""
     port = prefect_server.removesuffix("/api").rpartition(":")[2]
     warnings.filterwarnings("ignore", rf"unclosed .*raddr=\('127.0.0.1', {port}\)", ResourceWarning)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leave_no_garbage_to_others() -> Iterator[None]:
+    """Collects those connections here, where they are forgiven."""
     yield
     gc.collect()
 

@@ -1,12 +1,12 @@
 from decimal import Decimal
 
 import pytest
-from pydantic import SecretStr
 
 from blocks.errors import SetupError
 from blocks.provider import Money, ProviderName
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
+from deployments.register import blocks_from, save
 from flows.accounts import BLOCK_NAME, credentials_for, sandbox_credentials
 
 
@@ -20,9 +20,8 @@ async def test_credentials_that_are_handed_over_are_used() -> None:
 
 
 async def test_the_saved_block_is_used_otherwise() -> None:
-    """A block that is saved as `default` is found, with its secret."""
-    saved = SunraCredentials(api_key=SecretStr("a-key"))
-    await saved.asave(BLOCK_NAME, overwrite=True)
+    """A block that `deployments.register` has saved is found, with its secret."""
+    assert await save(blocks_from({"SUNRA_KEY": "a-key"})) == ["sunra-credentials/default"]
     try:
         found = (await credentials_for(["sunra"], None, None))["sunra"]
     finally:

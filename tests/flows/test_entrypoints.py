@@ -20,7 +20,7 @@ TERMS = ["archive", "budget", "edition", "scenario", "sunra"]
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("flows/*.py")), ids=lambda file: file.stem)
 def test_no_file_of_flows_hides_another_module(file: Path) -> None:
-    """Prefect may put this folder first on the path: a file named like another module would be imported in its place."""
+    """Prefect may put this folder first on the path, where a file would be imported in place of its namesake."""
     taken = ROOMS | sys.stdlib_module_names | set(importlib.metadata.packages_distributions())
 
     assert file.stem.startswith("__") or file.stem not in taken

@@ -4,7 +4,8 @@ import pytest
 
 from blocks.errors import BriefError, InvalidRequest
 from flows.revise import revise
-from tasks.brief import RevisionBrief, read_brief
+from tasks.brief import RevisionBrief
+from tasks.brief_reading import read_brief
 from tasks.models import CampaignResult
 from tests.conftest import Sandbox
 from tests.flows.conftest import Workplace

@@ -36,9 +36,11 @@ async def test_async_code_gets_an_awaitable() -> None:
 
 
 def test_errors_come_out_as_they_are() -> None:
-    """A script catches our errors by their own class."""
-    with pytest.raises(BriefError, match=r"^no$"):
+    """A script catches our errors by their own class, and no other error stands before them in the traceback."""
+    with pytest.raises(BriefError, match=r"^no$") as caught:
         refused()
+
+    assert caught.value.__context__ is None
 
 
 def test_options_keep_it_runnable() -> None:

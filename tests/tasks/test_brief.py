@@ -11,18 +11,8 @@ from hypothesis import strategies as st
 
 from blocks.errors import BriefError
 from blocks.provider import Money
-from tasks.brief import (
-    Axis,
-    Brief,
-    Dedupe,
-    EditStep,
-    Generation,
-    ReferenceSource,
-    RevisionBrief,
-    load_brief,
-    load_revision,
-    read_brief,
-)
+from tasks.brief import Axis, Brief, Dedupe, EditStep, Generation, ReferenceSource, RevisionBrief
+from tasks.brief_reading import load_brief, load_revision, read_brief
 from tasks.prompts import PromptSyntaxError
 
 MINIMAL = "name: cards\nprompts: [a mug]\n"
@@ -176,9 +166,9 @@ def test_stages_name_their_places_and_providers(brief_of: Callable[..., Brief]) 
 
     assert brief.stages() == (("generate", brief.generate), ("edits.0", brief.edits[0]), ("edits.1", brief.edits[1]))
     assert brief.templates() == (
-        ("prompts.0", "a mug"),
-        ("edits.0.instruction", "warmer"),
-        ("edits.1.instruction", "bigger"),
+        ("prompts.0", "a mug", brief.generate),
+        ("edits.0.instruction", "warmer", brief.edits[0]),
+        ("edits.1.instruction", "bigger", brief.edits[1]),
     )
     assert brief.providers == ("scenario", "sunra")
 
@@ -505,3 +495,12 @@ def test_no_text_raises_anything_but_a_brief_error(tmp_path: Path, text: str | b
     path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
     with contextlib.suppress(BriefError):
         assert isinstance(load_brief(path), Brief)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    """YAML would silently keep the last: whoever wrote both meant both."""
+    path = tmp_path / "twice.yaml"
+    path.write_text("name: twice\nprompts: a mug\nreferences: {cup: a.png, cup: b.png}", encoding="utf-8")
+
+    with pytest.raises(BriefError, match=r"'cup' stands there twice\s+in \"twice\.yaml\", line 3"):
+        load_brief(path)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from blocks.errors import BriefError
 from blocks.provider import PictureRequest
 from tasks.brief import Brief
 from tasks.edit import instruction_for, plan_edits
@@ -148,8 +149,7 @@ def test_choices_of_an_instruction_are_drawn_by_the_seed(brief_of: BriefOf) -> N
     assert set(drawn) == {"make it warm", "make it cold", "make it wet"}
 
 
-def test_a_role_that_the_step_does_not_send_is_left_alone(brief_of: BriefOf) -> None:
-    """Only pictures that are sent have a number."""
-    brief = brief_of(edits=[{"instruction": "@cup and @style", "references": ["style"]}])
-
-    assert instruction_for(brief, brief.edits[0], AT_DUSK, seed=1) == "@cup and image 2"
+def test_a_role_that_the_step_does_not_send_is_refused(brief_of: BriefOf) -> None:
+    """Only pictures that are sent have a number; a model would take `@cup` for a word."""
+    with pytest.raises(BriefError, match=r"^edits\.0\.instruction: speaks of @cup, which is not among the references"):
+        brief_of(edits=[{"instruction": "@cup and @style", "references": ["style"]}])

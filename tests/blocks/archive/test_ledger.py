@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from decimal import Decimal
 
 import pytest
@@ -16,6 +16,7 @@ from blocks.archive.ledger import (
     Reservation,
     ShotState,
     StateTotal,
+    UnitTotal,
 )
 from blocks.errors import ArchiveError, BudgetExhausted, IllegalTransition, SetupError
 from blocks.provider import Money
@@ -40,7 +41,7 @@ def reservation(
         edition=edition,
         run_id=run_id,
         price=usd(price),
-        charge=None if scope is None else Charge(scope=scope, amount=Decimal(price)),
+        charges=() if scope is None else (Charge(scope=scope, amount=Decimal(price)),),
     )
 
 
@@ -98,11 +99,11 @@ async def test_a_shot_goes_its_whole_way(ledger: Ledger) -> None:
         attempt=1,
         reserved=usd("0.003"),
         billed=None,
-        held=Charge(scope="day", amount=Decimal("0.003")),
         job_id=None,
         images=(),
         error_code=None,
         error_message=None,
+        retryable=None,
         created_at=entry.created_at,
         sent_at=None,
         updated_at=entry.created_at,
@@ -118,7 +119,6 @@ async def test_a_shot_goes_its_whole_way(ledger: Ledger) -> None:
     assert (running.state, running.job_id, running.billed) == (ShotState.RUNNING, "job-1", usd("0.0031"))
     done = await ledger.mark_done(SHOT, 1, [IMAGE, "b" * 64], settled=Decimal("0.002"))
     assert (done.state, done.images, done.billed) == (ShotState.DONE, (IMAGE, "b" * 64), usd("0.0031"))
-    assert done.held == Charge(scope="day", amount=Decimal("0.002"))
     assert await ledger.get(SHOT) == done
     assert await committed(ledger) == Decimal("0.002")
 
@@ -178,6 +178,17 @@ async def test_a_failed_shot_counts_what_it_was_billed(ledger: Ledger) -> None:
     assert await committed(ledger) == 0
 
 
+@pytest.mark.parametrize("retryable", [True, False, None])
+async def test_a_failed_shot_knows_whether_another_try_makes_sense(ledger: Ledger, retryable: bool | None) -> None:
+    """What the provider said of another try is kept with the attempt; a new attempt has not failed yet."""
+    await bring_to(ledger, ShotState.RUNNING)
+    failed = await ledger.mark_failed(SHOT, 1, "E1", "busy", retryable=retryable)
+    assert failed.retryable is retryable
+    claim = await ledger.reserve(reservation(), retry_failed=True)
+    assert (claim.won, claim.entry.retryable) == (True, None)
+    assert await ledger.past_attempts(SHOT) == (failed,)
+
+
 async def test_a_late_answer_brings_a_lost_shot_back(ledger: Ledger) -> None:
     """A job that is found again is adopted, with its money counted once, and the old complaint is gone."""
     await bring_to(ledger, ShotState.LOST)
@@ -191,10 +202,7 @@ async def test_who_comes_second_gets_the_entry_that_stands(ledger: Ledger) -> No
     await bring_to(ledger, ShotState.RUNNING)
     standing = await ledger.get(SHOT)
     claim = await ledger.reserve(
-        reservation(run_id="run-2"),
-        retry_failed=True,
-        resubmit_lost=True,
-        take_over_before=datetime.max.replace(tzinfo=UTC),
+        reservation(run_id="run-2"), retry_failed=True, resubmit_lost=True, take_over_from="run-1"
     )
     assert (claim.won, claim.entry) == (False, standing)
     assert await committed(ledger) == Decimal("0.003")
@@ -242,22 +250,6 @@ async def test_a_lost_attempt_stays_counted_beside_the_new_one(ledger: Ledger) -
     assert await committed(ledger) == Decimal("0.007")
     assert await ledger.past_attempts(SHOT) == (lost,)
     assert (await ledger.totals("teapots", "e")).lost == (usd("0.003"),)
-
-
-async def test_an_abandoned_reservation_is_taken_over(ledger: Ledger) -> None:
-    """A worker that died before it sent anything does not hold a shot or its money for ever."""
-    await bring_to(ledger, ShotState.RESERVED)
-    standing = await ledger.get(SHOT)
-    assert standing is not None
-    assert not (await ledger.reserve(reservation(), take_over_before=standing.updated_at)).won
-    after = standing.updated_at + timedelta(microseconds=1)
-    claim = await ledger.reserve(reservation(price="0.004", run_id="run-2"), take_over_before=after)
-    assert (claim.won, claim.entry.attempt, claim.entry.run_id) == (True, 2, "run-2")
-    assert await committed(ledger) == Decimal("0.004")
-    (past,) = await ledger.past_attempts(SHOT)
-    assert (past.state, past.held) == (ShotState.RELEASED, Charge(scope="day", amount=Decimal(0)))
-    with pytest.raises(IllegalTransition):
-        await ledger.mark_sending(SHOT, 1)
 
 
 async def test_a_budget_is_never_passed(ledger: Ledger) -> None:
@@ -335,7 +327,7 @@ async def test_without_a_budget_nothing_is_counted(ledger: Ledger) -> None:
     await ledger.mark_sending(SHOT, 1)
     await ledger.mark_running(SHOT, 1, "job-1")
     done = await ledger.mark_done(SHOT, 1, [IMAGE], settled=Decimal(1))
-    assert (done.state, done.held, done.reserved) == (ShotState.DONE, None, usd("0.003"))
+    assert (done.state, done.reserved) == (ShotState.DONE, usd("0.003"))
 
 
 async def test_amounts_that_nobody_can_count_are_refused() -> None:
@@ -408,3 +400,69 @@ async def test_totals_add_exactly_and_per_state(ledger: Ledger) -> None:
     )
     assert (totals.count(), totals.count(ShotState.DONE), totals.billed) == (4, 2, (usd("0.35"),))
     assert (await ledger.totals("teapots", "none")).lines == ()
+    everything = await ledger.totals()
+    assert (everything.campaign, everything.edition, everything.count()) == (None, None, 5)
+    assert (await ledger.totals("teapots")).lines == everything.lines
+
+
+async def test_totals_tell_expected_open_paid_and_lost_money_apart(ledger: Ledger) -> None:
+    """Per unit: a released price counts nowhere, a lost one is no longer reserved, and a bill is what was said."""
+    await ledger.open_budget("day", usd("100"))
+    for key, price in (("open", "0.1"), ("lost", "0.2"), ("done", "0.4"), ("released", "0.8")):
+        await ledger.reserve(reservation(key, price=price))
+        await ledger.mark_sending(key, 1)
+    await ledger.mark_lost("lost", 1, "no answer")
+    await ledger.release("released", 1, "429", "wait")
+    await ledger.mark_running("done", 1, "job-1", usd("0.5"))
+    await ledger.mark_done("done", 1, [IMAGE])
+    units = reservation("units", scope=None).model_copy(update={"price": Money(amount=Decimal(3), unit="CU")})
+    await ledger.reserve(units)
+    totals = await ledger.totals("teapots", "e")
+    zero = Decimal(0)
+    assert totals.units == (
+        UnitTotal(unit="CU", estimated=Decimal(3), reserved=Decimal(3), billed=zero, lost=zero),
+        UnitTotal(
+            unit="USD",
+            estimated=Decimal("0.7"),
+            reserved=Decimal("0.1"),
+            billed=Decimal("0.5"),
+            lost=Decimal("0.2"),
+        ),
+    )
+    assert (await ledger.totals("teapots", "none")).units == ()
+
+
+async def test_open_shots_are_those_whose_end_is_not_known(ledger: Ledger) -> None:
+    """A reconciliation sees what was reserved, sent, running or lost, the oldest first, and only where it looks."""
+    ways = {
+        "reserved": (),
+        "sending": (ShotState.SENDING,),
+        "running": (ShotState.SENDING, ShotState.RUNNING),
+        "lost": (ShotState.SENDING, ShotState.LOST),
+        "done": (ShotState.SENDING, ShotState.RUNNING, ShotState.DONE),
+        "failed": (ShotState.SENDING, ShotState.RUNNING, ShotState.FAILED),
+        "released": (ShotState.RELEASED,),
+    }
+    moves: dict[ShotState, Callable[[str], Awaitable[LedgerEntry]]] = {
+        ShotState.SENDING: lambda key: ledger.mark_sending(key, 1),
+        ShotState.RUNNING: lambda key: ledger.mark_running(key, 1, f"job-{key}"),
+        ShotState.DONE: lambda key: ledger.mark_done(key, 1, [IMAGE]),
+        ShotState.FAILED: lambda key: ledger.mark_failed(key, 1, None, "no"),
+        ShotState.LOST: lambda key: ledger.mark_lost(key, 1, "no answer"),
+        ShotState.RELEASED: lambda key: ledger.release(key, 1, None, "no"),
+    }
+    for key, way in ways.items():
+        await ledger.reserve(reservation(key, scope=None))
+        for state in way:
+            await moves[state](key)
+    await ledger.reserve(reservation("other", scope=None, edition="f"))
+    await ledger.reserve(reservation("cups", scope=None).model_copy(update={"campaign": "cups"}))
+
+    async def keys(campaign: str | None = None, edition: str | None = None) -> list[str]:
+        return [entry.shot_key for entry in await ledger.open_shots(campaign, edition)]
+
+    open_ones = ["reserved", "sending", "running", "lost"]
+    assert await keys("teapots", "e") == open_ones
+    assert await keys("teapots") == [*open_ones, "other"]
+    assert await keys(edition="e") == [*open_ones, "cups"]
+    assert await keys() == [*open_ones, "other", "cups"]

@@ -1,10 +1,10 @@
-"""Any sequence of calls, right or wrong, in any order, keeps the ledger's promises."""
+"""Any sequence of calls, right or wrong, by runs that begin, die and are taken over, keeps the ledger's promises."""
 
 import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,20 +13,24 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from blocks.archive.database import Database, open_database
-from blocks.archive.ledger import LEGAL_STEPS, Charge, Ledger, LedgerEntry, Reservation, ShotState
-from blocks.archive.schema import budgets, past_attempts, shots
-from blocks.errors import BudgetExhausted, IllegalTransition
+from blocks.archive.ledger import LEASE_SECONDS, LEGAL_STEPS, Charge, Claim, Ledger, LedgerEntry, Reservation, ShotState
+from blocks.archive.schema import budgets, charges, owners
+from blocks.errors import BudgetExhausted, IllegalTransition, JobTaken
 from blocks.provider import Money
 
+SCOPES = ("c/e", "day", "month")
 KEYS = st.sampled_from(["1", "2", "3"])
+RUNS = st.sampled_from(["a", "b", "c"])
 ATTEMPTS = st.sampled_from([1, 1, 1, 2, 2, 3])
+JOBS = st.sampled_from(["job-1", "job-2", "job-3", "job-4", "job-5"])
 PRICES = st.sampled_from([0, 1, 2, 3])
+PAID_BY = st.lists(st.sampled_from(SCOPES), unique=True)
 BILLS = st.sampled_from([None, 0, 1, 2, 5])
 LIMITS = st.sampled_from([0, 4, 8, 30])
-LATER = datetime.now(UTC) + timedelta(days=1)
+NO_PROCESS = 2**22 + 1
 
 
 @dataclass
@@ -35,19 +39,21 @@ class Model:
 
     state: ShotState
     attempt: int
-    charged: int
-    held: int
-    sunk: int = 0  # what its past attempts still hold
+    run_id: str
+    job_id: str | None
+    held: dict[str, int]
+    past: list[tuple[int, dict[str, int], str | None]] = field(default_factory=list)  # attempt, held, job
 
 
-def held_in_rows(connection: Connection) -> tuple[int, int, int]:
-    now = connection.scalar(select(func.coalesce(func.sum(shots.c.held_micro), 0)))
-    past = connection.scalar(select(func.coalesce(func.sum(past_attempts.c.held_micro), 0)))
-    committed = connection.scalar(select(budgets.c.committed_micro))
-    assert now is not None
-    assert past is not None
-    assert committed is not None
-    return now, past, committed
+def committed_and_held(connection: Connection) -> tuple[dict[str, int], dict[tuple[str, int, str], int]]:
+    committed = {row.scope: row.committed_micro for row in connection.execute(select(budgets))}
+    rows = connection.execute(select(charges))
+    return committed, {(row.shot_key, row.attempt, row.scope): row.held_micro for row in rows}
+
+
+def sums_of_charges(connection: Connection) -> dict[str, int]:
+    sums = select(charges.c.scope, func.sum(charges.c.held_micro).label("held_micro")).group_by(charges.c.scope)
+    return {row.scope: int(row.held_micro) for row in connection.execute(sums)}
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -63,52 +69,73 @@ class LedgerMachine(RuleBasedStateMachine):
         )
         self.ledger = Ledger(self.database)
         self.shots: dict[str, Model] = {}
-        self.limit = 0
+        self.limits: dict[str, int] = {}
+        self.lives = {"a": 0, "b": 0, "c": 0}
+        self.gone: set[str] = set()
 
-    @property
-    def committed(self) -> int:
-        """What the budget should count."""
-        return sum(shot.held + shot.sunk for shot in self.shots.values())
+    def run_id(self, name: str) -> str:
+        """A worker's present run: after its death it begins another."""
+        return f"{name}{self.lives[name]}"
+
+    def committed(self, scope: str) -> int:
+        """What a budget should count."""
+        return sum(
+            shot.held.get(scope, 0) + sum(held.get(scope, 0) for _, held, _ in shot.past)
+            for shot in self.shots.values()
+        )
+
+    def job_is_taken(self, key: str, job_id: str) -> bool:
+        """Whether a job belongs to another shot, or to an earlier attempt."""
+        others = {shot.job_id for other, shot in self.shots.items() if other != key}
+        return job_id in others or any(job_id == past for shot in self.shots.values() for _, _, past in shot.past)
 
     @initialize()
     def open(self) -> None:
-        """Opens the budget."""
-        self.change_limit(8)
+        """Opens the budgets, and lets three runs begin."""
+        for scope, limit in zip(SCOPES, (8, 8, 30), strict=True):
+            self.change_limit(scope, limit)
+        for name in self.lives:
+            self.runner.run(self.ledger.begin_run(self.run_id(name)))
 
-    @rule(limit=LIMITS)
-    def change_limit(self, limit: int) -> None:
-        """Raises or lowers the limit."""
+    @rule(scope=st.sampled_from(SCOPES), limit=LIMITS)
+    def change_limit(self, scope: str, limit: int) -> None:
+        """Raises or lowers a limit."""
         money = Money(amount=Decimal(limit) / 1_000_000, unit="USD")
-        self.runner.run(self.ledger.open_budget("scope", money))
-        self.limit = limit
+        self.runner.run(self.ledger.open_budget(scope, money))
+        self.limits[scope] = limit
 
-    @rule(key=KEYS, price=PRICES, retry=st.booleans(), resubmit=st.booleans(), take_over=st.booleans())
-    def reserve(self, key: str, price: int, retry: bool, resubmit: bool, take_over: bool) -> None:
-        """A worker wants a shot."""
+    @rule(name=RUNS, how=st.sampled_from(["ended", "killed", "silent"]))
+    def die(self, name: str, how: str) -> None:
+        """A run ends, or its process does, or nobody hears of it any more; its worker begins a new one."""
+        run_id = self.run_id(name)
+        assert not self.runner.run(self.ledger.is_gone(run_id))
+        if how == "ended":
+            self.runner.run(self.ledger.end_run(run_id))
+        else:
+            silent_since = datetime.now(UTC) - timedelta(seconds=LEASE_SECONDS + 1)
+            columns = {"pid": NO_PROCESS} if how == "killed" else {"seen_at": silent_since}
+            statement = update(owners).where(owners.c.run_id == run_id).values(columns)
+            self.runner.run(self.database.write(lambda connection: connection.execute(statement)))
+        assert self.runner.run(self.ledger.is_gone(run_id))
+        self.gone.add(run_id)
+        self.lives[name] += 1
+        self.runner.run(self.ledger.begin_run(self.run_id(name)))
+
+    @rule(key=KEYS, name=RUNS, price=PRICES, paid_by=PAID_BY, retry=st.booleans(), resubmit=st.booleans())
+    def reserve(self, key: str, name: str, price: int, paid_by: list[str], retry: bool, resubmit: bool) -> None:
+        """A worker wants a shot, and looks whether the one who has it is gone."""
         shot = self.shots.get(key)
+        is_left = shot is not None and shot.run_id in self.gone
         may_begin = shot is None or {
             ShotState.RELEASED: True,
             ShotState.FAILED: retry,
             ShotState.LOST: resubmit,
-            ShotState.RESERVED: take_over,
+            ShotState.RESERVED: is_left,
         }.get(shot.state, False)
-        freed = shot.held if shot is not None and shot.state is ShotState.RESERVED else 0
-        fits = self.committed - freed + price <= self.limit
-        reservation = Reservation(
-            shot_key=key,
-            provider="sunra",
-            sandbox=True,
-            request_json="{}",
-            campaign="c",
-            edition="e",
-            run_id="r",
-            charge=Charge(scope="scope", amount=Decimal(price) / 1_000_000),
-        )
-        claiming = self.ledger.reserve(
-            reservation, retry_failed=retry, resubmit_lost=resubmit, take_over_before=LATER if take_over else None
-        )
+        freed = shot.held if shot is not None and shot.state is ShotState.RESERVED else {}
+        fits = all(self.committed(scope) - freed.get(scope, 0) + price <= self.limits[scope] for scope in paid_by)
         try:
-            claim = self.runner.run(claiming)
+            claim = self.runner.run(self._claim(key, name, price, paid_by, retry=retry, resubmit=resubmit))
         except BudgetExhausted:
             assert may_begin
             assert not fits
@@ -117,25 +144,67 @@ class LedgerMachine(RuleBasedStateMachine):
         if not may_begin:
             return
         assert fits
-        assert self.committed - freed + price <= self.limit
-        attempt, sunk = (1, 0) if shot is None else (shot.attempt + 1, shot.sunk + shot.held - freed)
-        self.shots[key] = Model(ShotState.RESERVED, attempt, price, price, sunk)
-        assert claim.entry.attempt == attempt
+        held = dict.fromkeys(paid_by, price)
+        if shot is None:
+            self.shots[key] = Model(ShotState.RESERVED, 1, self.run_id(name), None, held)
+            return
+        left = dict.fromkeys(shot.held, 0) if shot.state is ShotState.RESERVED else shot.held
+        past = [*shot.past, (shot.attempt, left, shot.job_id)]
+        self.shots[key] = Model(ShotState.RESERVED, shot.attempt + 1, self.run_id(name), None, held, past)
+
+    async def _claim(
+        self, key: str, name: str, price: int, paid_by: list[str], *, retry: bool, resubmit: bool
+    ) -> Claim:
+        standing = await self.ledger.get(key)
+        is_left = standing is not None and await self.ledger.is_gone(standing.run_id)
+        assert is_left is (standing is not None and standing.run_id in self.gone)
+        reservation = Reservation(
+            shot_key=key,
+            provider="sunra",
+            sandbox=True,
+            request_json="{}",
+            campaign="c",
+            edition="e",
+            run_id=self.run_id(name),
+            charges=tuple(Charge(scope=scope, amount=Decimal(price) / 1_000_000) for scope in paid_by),
+        )
+        return await self.ledger.reserve(
+            reservation,
+            retry_failed=retry,
+            resubmit_lost=resubmit,
+            take_over_from=standing.run_id if standing is not None and is_left else None,
+        )
+
+    @rule(key=KEYS, name=RUNS, attempt=ATTEMPTS, from_name=RUNS, lives_ago=st.sampled_from([0, 1, 1, 2]))
+    def take_charge(self, key: str, name: str, attempt: int, from_name: str, lives_ago: int) -> None:
+        """A worker wants to find out what became of a shot that another one has sent."""
+        from_run_id = f"{from_name}{self.lives[from_name] - lives_ago}"
+        shot = self.shots.get(key)
+        takes = (
+            shot is not None
+            and (shot.attempt, shot.run_id) == (attempt, from_run_id)
+            and shot.state in {ShotState.SENDING, ShotState.RUNNING, ShotState.LOST}
+        )
+        taking = self.ledger.take_charge(key, attempt, self.run_id(name), from_run_id=from_run_id)
+        assert self.runner.run(taking) is takes
+        if takes and shot is not None:
+            shot.run_id = self.run_id(name)
 
     @rule(
         key=KEYS,
         attempt=ATTEMPTS,
         to=st.sampled_from([state for state in ShotState if state is not ShotState.RESERVED]),
         bill=BILLS,
+        job_id=JOBS,
     )
-    def step(self, key: str, attempt: int, to: ShotState, bill: int | None) -> None:
+    def step(self, key: str, attempt: int, to: ShotState, bill: int | None, job_id: str) -> None:
         """A worker, perhaps a stale one, says what became of an attempt."""
         shot = self.shots.get(key)
         legal = shot is not None and shot.attempt == attempt and to in LEGAL_STEPS[shot.state]
         settled = None if bill is None else Decimal(bill) / 1_000_000
         moves: dict[ShotState, Callable[[], Coroutine[Any, Any, LedgerEntry]]] = {
             ShotState.SENDING: lambda: self.ledger.mark_sending(key, attempt),
-            ShotState.RUNNING: lambda: self.ledger.adopt(key, attempt, "job"),
+            ShotState.RUNNING: lambda: self.ledger.adopt(key, attempt, job_id),
             ShotState.DONE: lambda: self.ledger.mark_done(key, attempt, ["a"], settled=settled),
             ShotState.FAILED: lambda: self.ledger.mark_failed(key, attempt, "E", "no", settled=settled),
             ShotState.LOST: lambda: self.ledger.mark_lost(key, attempt, "no answer"),
@@ -146,30 +215,47 @@ class LedgerMachine(RuleBasedStateMachine):
         except IllegalTransition:
             assert not legal
             return
+        except JobTaken:
+            assert legal
+            assert to is ShotState.RUNNING
+            assert self.job_is_taken(key, job_id)
+            return
         assert legal
         assert shot is not None
-        shot.state = to
-        if to is ShotState.RELEASED:
-            shot.held = 0
-        elif to in {ShotState.DONE, ShotState.FAILED} and bill is not None:
-            shot.held = bill
         assert entry.state is to
+        shot.state = to
+        if to is ShotState.RUNNING:
+            assert not self.job_is_taken(key, job_id)
+            shot.job_id = job_id
+        elif to is ShotState.RELEASED:
+            shot.held = dict.fromkeys(shot.held, 0)
+        elif to in {ShotState.DONE, ShotState.FAILED} and bill is not None:
+            shot.held = dict.fromkeys(shot.held, bill)
 
     @invariant()
     def the_rows_are_the_model(self) -> None:
-        """Only legal steps were taken."""
+        """Only legal steps were taken, every shot has one owner, and no job has two shots."""
         entries = self.runner.run(self.ledger.find(["1", "2", "3"]))
-        assert {key: (entry.state, entry.attempt) for key, entry in entries.items()} == {
-            key: (shot.state, shot.attempt) for key, shot in self.shots.items()
+        assert {key: (entry.state, entry.attempt, entry.run_id, entry.job_id) for key, entry in entries.items()} == {
+            key: (shot.state, shot.attempt, shot.run_id, shot.job_id) for key, shot in self.shots.items()
         }
+        jobs = [shot.job_id for shot in self.shots.values()]
+        jobs += [job_id for shot in self.shots.values() for _, _, job_id in shot.past]
+        known = [job_id for job_id in jobs if job_id is not None]
+        assert len(known) == len(set(known))
 
     @invariant()
-    def the_budget_is_the_sum_of_what_the_rows_hold(self) -> None:
-        """No money is counted twice, and none is forgotten."""
-        now, past, committed = self.runner.run(self.database.read(held_in_rows))
-        assert now == sum(shot.held for shot in self.shots.values())
-        assert past == sum(shot.sunk for shot in self.shots.values())
-        assert committed == now + past
+    def each_budget_is_the_sum_of_what_it_is_charged(self) -> None:
+        """No money is counted twice, and none is forgotten, in any budget."""
+        committed, held = self.runner.run(self.database.read(committed_and_held))
+        sums = self.runner.run(self.database.read(sums_of_charges))
+        assert committed == {scope: sums.get(scope, 0) for scope in self.limits}
+        assert held == {
+            (key, attempt, scope): micro
+            for key, shot in self.shots.items()
+            for attempt, attempt_held, _ in [*shot.past, (shot.attempt, shot.held, None)]
+            for scope, micro in attempt_held.items()
+        }
 
     def teardown(self) -> None:
         """Closes the database and removes it."""
@@ -180,5 +266,5 @@ class LedgerMachine(RuleBasedStateMachine):
 
 TestLedgerMachine = LedgerMachine.TestCase
 TestLedgerMachine.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from blocks.archive.database import open_database
-from blocks.archive.ledger import Charge, Ledger, Reservation, ShotState
-from blocks.errors import BudgetExhausted
+from blocks.archive.ledger import Charge, Ledger, LedgerEntry, Reservation, ShotState
+from blocks.errors import BudgetExhausted, JobTaken
 from blocks.provider import Money
 
 SHOTS = 60
 FITTING = 40
+LEFT = 15
 PRICE = Decimal("0.003")
 LIMIT = Money(amount=PRICE * FITTING, unit="USD")
 
@@ -33,7 +34,8 @@ async def main(url, name, shots, price):
             nonlocal refused
             key = f"shot-{number}"
             reservation = Reservation(shot_key=key, provider="sunra", sandbox=True, request_json="{}", campaign="c",
-                edition="e", run_id=name, charge=Charge(scope="scope", amount=Decimal(price)))
+                edition="e", run_id=name, charges=[Charge(scope=scope, amount=Decimal(price))
+                    for scope in (("scope", "day", "month") if number % 2 else ("month", "scope", "day"))])
             try:
                 claim = await ledger.reserve(reservation)
             except BudgetExhausted:
@@ -51,6 +53,33 @@ async def main(url, name, shots, price):
 asyncio.run(main(*sys.argv[1:]))
 """
 
+TAKE_EVERYTHING = """
+import asyncio, sys
+from decimal import Decimal
+from blocks.archive.database import open_database
+from blocks.archive.ledger import Charge, Ledger, Reservation
+
+async def main(url, name, left):
+    taken = []
+    async with open_database(url) as database:
+        ledger = Ledger(database)
+        sys.stdin.readline()
+
+        async def take(number):
+            key = f"reserved-{number}"
+            reservation = Reservation(shot_key=key, provider="sunra", sandbox=True, request_json="{}", campaign="c",
+                edition="e", run_id=name, charges=[Charge(scope="scope", amount=Decimal("0.003"))])
+            if (await ledger.reserve(reservation, take_over_from="dead")).won:
+                taken.append(key)
+            if await ledger.take_charge(f"sent-{number}", 1, name, from_run_id="dead"):
+                taken.append(f"sent-{number}")
+
+        await asyncio.gather(*(take(number) for number in range(int(left))))
+    print(" ".join(taken))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
 
 def reservation(key: str, run_id: str) -> Reservation:
     return Reservation(
@@ -61,7 +90,7 @@ def reservation(key: str, run_id: str) -> Reservation:
         campaign="c",
         edition="e",
         run_id=run_id,
-        charge=Charge(scope="scope", amount=PRICE),
+        charges=(Charge(scope="scope", amount=PRICE),),
     )
 
 
@@ -124,10 +153,11 @@ async def test_of_two_answers_one_counts(ledger: Ledger) -> None:
 async def test_of_many_processes_one_wins_and_the_budget_holds(
     database_url: str, start_process: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    """The same among three processes, each with all its shots under way at once."""
+    """The same among three processes, each with all its shots under way at once, all charged to three budgets."""
     async with open_database(database_url) as database:
         ledger = Ledger(database)
-        await ledger.open_budget("scope", LIMIT)
+        for scope, limit in {"scope": LIMIT, "day": LIMIT, "month": Money(amount=LIMIT.amount * 2, unit="USD")}.items():
+            await ledger.open_budget(scope, limit)
         workers = {
             name: start_process(BUY_EVERYTHING, database_url, name, str(SHOTS), str(PRICE)) for name in ("a", "b", "c")
         }
@@ -143,6 +173,79 @@ async def test_of_many_processes_one_wins_and_the_budget_holds(
         }
         assert {entry.state for entry in entries.values()} == {ShotState.DONE}
         assert (await ledger.totals("c", "e")).count() == FITTING
+        for scope in ("scope", "day", "month"):
+            budget = await ledger.budget(scope)
+            assert budget is not None
+            assert budget.committed == LIMIT
+
+
+async def test_of_many_processes_one_takes_each_shot_over(
+    database_url: str, start_process: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """What a run that is gone left is taken over once: reserved shots anew, sent ones as they are; all is paid once."""
+    async with open_database(database_url) as database:
+        ledger = Ledger(database)
+        await ledger.open_budget("scope", LIMIT)
+        for number in range(LEFT):
+            await ledger.reserve(reservation(f"reserved-{number}", "dead"))
+            await ledger.reserve(reservation(f"sent-{number}", "dead"))
+            await ledger.mark_sending(f"sent-{number}", 1)
+        workers = {name: start_process(TAKE_EVERYTHING, database_url, name, str(LEFT)) for name in ("a", "b", "c")}
+        answers = await asyncio.gather(
+            *(asyncio.to_thread(worker.communicate, "go\n", 60) for worker in workers.values())
+        )
+        assert [worker.returncode for worker in workers.values()] == [0, 0, 0]
+        taken = {key: name for name, (out, _) in zip(workers, answers, strict=True) for key in out.split()}
+        assert sum(len(out.split()) for out, _ in answers) == len(taken) == 2 * LEFT
+        entries = await ledger.find(taken)
+        assert {key: entry.run_id for key, entry in entries.items()} == taken
+        assert {(entry.state, entry.attempt) for key, entry in entries.items() if key.startswith("reserved")} == {
+            (ShotState.RESERVED, 2)
+        }
+        assert {(entry.state, entry.attempt) for key, entry in entries.items() if key.startswith("sent")} == {
+            (ShotState.SENDING, 1)
+        }
         budget = await ledger.budget("scope")
         assert budget is not None
-        assert budget.committed == LIMIT
+        assert budget.committed.amount == 2 * LEFT * PRICE
+
+
+async def test_shots_with_other_budgets_are_taken_over_without_a_deadlock(ledger: Ledger) -> None:
+    """Budgets are always taken in one order, also where a new attempt has other ones than the one that gives way."""
+    scopes = ("a", "b", "c", "d")
+    for scope in scopes:
+        await ledger.open_budget(scope, Money(amount=Decimal(100), unit="USD"))
+
+    def charged(key: str, run_id: str, *paid_by: str) -> Reservation:
+        charges = tuple(Charge(scope=scope, amount=PRICE) for scope in paid_by)
+        return reservation(key, run_id).model_copy(update={"charges": charges})
+
+    keys = [f"shot-{n}" for n in range(24)]
+    for key in keys:
+        await ledger.reserve(charged(key, "dead", "d", "b") if key[-1] in "02468" else charged(key, "dead", "a", "c"))
+    await asyncio.gather(
+        *(
+            ledger.reserve(
+                charged(key, "new", *(("c", "a") if key[-1] in "02468" else ("d", "b"))), take_over_from="dead"
+            )
+            for key in keys
+        ),
+        *(ledger.reserve(charged(f"other-{n}", "new", "d", "c", "b", "a")) for n in range(24)),
+    )
+    for scope in scopes:
+        budget = await ledger.budget(scope)
+        assert budget is not None
+        assert budget.committed.amount == PRICE * (12 + 24)
+
+
+async def test_of_many_that_found_the_same_job_one_has_it(ledger: Ledger) -> None:
+    """Two shots that look alike in the provider's list never share a job."""
+    await ledger.open_budget("scope", LIMIT)
+    for number in range(8):
+        await ledger.reserve(reservation(f"shot-{number}", "run"))
+        await ledger.mark_sending(f"shot-{number}", 1)
+    results = await asyncio.gather(
+        *(ledger.adopt(f"shot-{number}", 1, "job") for number in range(8)), return_exceptions=True
+    )
+    assert Counter(type(result) for result in results) == {LedgerEntry: 1, JobTaken: 7}
+    assert len(await ledger.in_states(ShotState.SENDING)) == 7

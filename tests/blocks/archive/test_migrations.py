@@ -2,13 +2,15 @@ import asyncio
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import Connection, insert, inspect, select
 
 from blocks.archive import migrations
 from blocks.archive.database import Database, open_database
-from blocks.archive.schema import metadata
+from blocks.archive.ledger import Ledger, ShotState
+from blocks.archive.schema import charges, metadata
 from blocks.archive.schema import migrations as applied
 from blocks.errors import ArchiveError, SetupError
 
@@ -87,15 +89,81 @@ async def test_a_new_database_may_be_opened_by_many_at_once(
 
 async def test_a_failed_step_leaves_nothing_behind(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """All or nothing: a step that fails half-way can be mended and run again."""
-    broken = migrations.Migration(2, "broken", ("CREATE TABLE half (x TEXT)", "NO SUCH STATEMENT"))
+    newest = len(migrations.MIGRATIONS)
+    broken = migrations.Migration(newest + 1, "broken", ("CREATE TABLE half (x TEXT)", "NO SUCH STATEMENT"))
     with monkeypatch.context() as patch:
         patch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, broken))
         with pytest.raises(SetupError, match="syntax error"):
             async with open_database(database_url):
                 pass
     async with open_database(database_url) as database:
-        assert await database.read(applied_numbers) == [1]
+        assert await database.read(applied_numbers) == list(range(1, newest + 1))
         assert "half" not in await database.read(shape_of)
+
+
+OLD_SHOTS = (
+    # shot key, state, attempt, scope, charged, held, job, created at (minute)
+    ("1", "reserved", 1, "a/e", 3000, 3000, None, 1),
+    ("2", "done", 2, "a/e", 3000, 2500, "job-2", 2),
+    ("3", "running", 1, None, 0, 0, "job-3", 3),
+    ("4", "running", 1, "b/e", 4000, 4000, "job-3", 4),
+    ("5", "done", 1, None, 0, 0, "job-3", 5),
+)
+OLD_PAST = (("2", "failed", 1, "b/e", 1000, 1000, "job-3", 2),)
+OLD_BUDGETS = (("a/e", 5500), ("b/e", 5000))
+
+
+def insert_old_rows(connection: Connection) -> None:
+    """Rows as the first migration alone knows them."""
+    at = "2026-11-20 12:{:02}:00.000000{}"
+    zone = "+00" if connection.dialect.name == "postgresql" else ""
+    for table, rows in (("shots", OLD_SHOTS), ("past_attempts", OLD_PAST)):
+        for key, state, attempt, scope, charged, held, job, minute in rows:
+            values = [key, state, attempt, scope, charged, held, job]
+            said = ", ".join("NULL" if value is None else repr(value) for value in values)
+            connection.exec_driver_sql(
+                f"INSERT INTO {table} (shot_key, state, attempt, scope, charged_micro, held_micro, job_id, provider, "
+                "sandbox, request_json, campaign, edition, run_id, images_json, created_at, updated_at) VALUES "
+                f"({said}, 'sunra', TRUE, '{{}}', 'c', 'e', 'r', '[]', '{at.format(minute, zone)}', "
+                f"'{at.format(minute, zone)}')"
+            )
+    for scope, committed in OLD_BUDGETS:
+        connection.exec_driver_sql(
+            f"INSERT INTO budgets VALUES ('{scope}', 'USD', 9000, {committed}, '{at.format(0, zone)}')"
+        )
+
+
+async def test_rows_of_the_first_tables_are_kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one budget of each attempt becomes its charge, and of shots that share a job the oldest keeps it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
+        async with open_database(database_url) as database:
+            await database.write(insert_old_rows)
+    async with open_database(database_url) as database:
+        held = select(charges).order_by(charges.c.scope, charges.c.shot_key, charges.c.attempt)
+        assert await database.read(lambda connection: [tuple(row) for row in connection.execute(held)]) == [
+            ("1", 1, "a/e", 3000),
+            ("2", 2, "a/e", 2500),
+            ("2", 1, "b/e", 1000),
+            ("4", 1, "b/e", 4000),
+        ]
+        ledger = Ledger(database)
+        entries = await ledger.find("12345")
+        assert [(key, entry.state, entry.job_id, entry.retryable) for key, entry in sorted(entries.items())] == [
+            ("1", ShotState.RESERVED, None, None),
+            ("2", ShotState.DONE, "job-2", None),
+            ("3", ShotState.RUNNING, "job-3", None),
+            ("4", ShotState.LOST, None, None),
+            ("5", ShotState.DONE, None, None),
+        ]
+        assert entries["4"].error_message == "its job belongs to another shot, which was first"
+        assert entries["1"].created_at == datetime(2026, 11, 20, 12, 1, tzinfo=UTC)
+        (past,) = await ledger.past_attempts("2")
+        assert (past.state, past.attempt, past.job_id) == (ShotState.FAILED, 1, "job-3")
+        await ledger.release("1", 1, None, "never sent")
+        budget = await ledger.budget("a/e")
+        assert budget is not None
+        assert budget.committed.amount == Decimal("0.0025")
 
 
 async def test_a_newer_database_is_refused(database_url: str) -> None:

@@ -1,0 +1,124 @@
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deployments.addresses import free_port
+from deployments.processes import ServerDidNotStart, run, server
+
+SERVE = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1"]
+STUBBORN = """
+import http.server, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+
+
+@pytest.fixture
+def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.chdir(tmp_path)
+    return free_port(0)
+
+
+def is_up(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/", timeout=5, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_a_server_answers_inside_and_is_gone_outside(port: int) -> None:
+    """Inside the context it answers; after it nobody listens there any more."""
+    with server([*SERVE, str(port)], answers_at=f"http://127.0.0.1:{port}/", timeout_seconds=30):
+        assert is_up(port)
+
+    assert not is_up(port)
+
+
+def test_a_server_is_ended_when_the_context_fails(port: int) -> None:
+    """An error inside does not leave the server behind."""
+    with (
+        pytest.raises(ZeroDivisionError),
+        server([*SERVE, str(port)], answers_at=f"http://127.0.0.1:{port}/", timeout_seconds=30),
+    ):
+        _ = 1 / 0
+
+    assert not is_up(port)
+
+
+def test_a_server_that_will_not_end_is_killed(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ignores the wish is ended without asking, after its time."""
+    monkeypatch.setattr("deployments.processes.STOP_TIMEOUT_SECONDS", 0.2)
+    with server(
+        [sys.executable, "-c", STUBBORN, str(port)], answers_at=f"http://127.0.0.1:{port}/", timeout_seconds=30
+    ):
+        assert is_up(port)
+
+    assert not is_up(port)
+
+
+def test_a_server_that_dies_is_told_at_once() -> None:
+    """Its exit code is said, without waiting for the deadline."""
+    command = [sys.executable, "-c", "raise SystemExit(9)"]
+    with (
+        pytest.raises(ServerDidNotStart, match="ended with code 9"),
+        server(command, answers_at="http://127.0.0.1:1/", timeout_seconds=60),
+    ):
+        pytest.fail("it never started")
+
+
+def test_a_server_that_never_answers_is_given_up(port: int) -> None:
+    """An error page is no readiness: after the deadline it is ended, and the address is said."""
+    url = f"http://127.0.0.1:{port}/missing"
+    with (
+        pytest.raises(ServerDidNotStart, match="/missing did not answer within 1 s"),
+        server([*SERVE, str(port)], answers_at=url, timeout_seconds=1),
+    ):
+        pytest.fail("it never was ready")
+
+    assert not is_up(port)
+
+
+def test_a_command_gives_its_exit_code() -> None:
+    """What the command says is what we say."""
+    assert run([sys.executable, "-c", "raise SystemExit(7)"]) == 7
+
+
+def test_ctrl_c_leaves_a_command_its_own_end(tmp_path: Path) -> None:
+    """Ctrl-C goes to the whole group: the command is waited for, and its own code is the answer."""
+    begun = tmp_path / "begun"
+    script = f"""
+import os, pathlib, time
+try:
+    pathlib.Path({str(begun)!r}).write_text(f"{{os.getpid()}}.")
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(0.5)
+    raise SystemExit(130)
+"""
+
+    def press() -> None:
+        os.kill(process_id_in(begun), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    code = run([sys.executable, "-c", script])
+    presser.join()
+
+    assert code == 130
+
+
+def process_id_in(file: Path) -> int:
+    """Waits for a process to write down its id, with a full stop."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if file.exists() and (text := file.read_text(encoding="ascii")).endswith("."):
+            return int(text[:-1])
+        time.sleep(0.05)
+    raise TimeoutError(file)

@@ -1,0 +1,145 @@
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from prefect.blocks.core import Block
+
+from blocks.archive.block import ImageArchive
+from blocks.errors import SetupError
+from blocks.scenario.credentials import ScenarioCredentials
+from blocks.sunra.credentials import SunraCredentials
+from deployments import register
+from deployments.register import blocks_from, main
+
+KEY, SECRET, SUNRA_KEY = "key-4711", "secret-4712", "sunra-4713"
+ALL = {
+    "SCENARIO_SDK_API_KEY": KEY,
+    "SCENARIO_SDK_API_SECRET": SECRET,
+    "SCENARIO_PRICE_PER_CREATIVE_UNIT": "0.012",
+    "SUNRA_KEY": SUNRA_KEY,
+    "SUNRA_PRICE_PER_IMAGE": "0.003",
+    "KLEINBILD_ARCHIVE": "/somewhere/archive",
+}
+
+
+@pytest.fixture
+def saved(monkeypatch: pytest.MonkeyPatch) -> list[Block]:
+    """What was saved, with no server."""
+    blocks: list[Block] = []
+
+    async def save(given: list[Block]) -> list[str]:
+        blocks.extend(given)
+        return [f"{block.get_block_type_slug()}/default" for block in given]
+
+    monkeypatch.setattr(register, "save", save)
+    return blocks
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets these variables, and none of the others that we read."""
+
+    def set_to(variables: dict[str, str]) -> None:
+        for name in ALL:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return set_to
+
+
+def test_every_variable_finds_its_place() -> None:
+    """Keys, prices and the archive's root become fields of their blocks."""
+    scenario, sunra, archive = blocks_from(ALL)
+
+    assert isinstance(scenario, ScenarioCredentials)
+    assert (scenario.api_key.get_secret_value(), scenario.api_secret.get_secret_value()) == (KEY, SECRET)
+    assert scenario.price_per_creative_unit == Decimal("0.012")
+    assert scenario.base_url.startswith("https://")
+    assert not scenario.sandbox
+    assert isinstance(sunra, SunraCredentials)
+    assert sunra.api_key.get_secret_value() == SUNRA_KEY
+    assert sunra.price_per_image == Decimal("0.003")
+    assert isinstance(archive, ImageArchive)
+    assert archive.root == "/somewhere/archive"
+
+
+@pytest.mark.parametrize(
+    ("variables", "types"),
+    [
+        ({"SUNRA_KEY": SUNRA_KEY}, [SunraCredentials]),
+        ({"SCENARIO_SDK_API_KEY": KEY, "SCENARIO_SDK_API_SECRET": SECRET}, [ScenarioCredentials]),
+        ({"KLEINBILD_ARCHIVE": "archive"}, [ImageArchive]),
+        ({"SUNRA_KEY": "", "SUNRA_PRICE_PER_IMAGE": "1"}, []),
+        ({}, []),
+    ],
+)
+def test_only_what_is_there_is_saved(variables: dict[str, str], types: list[type[Any]]) -> None:
+    """A variable that is empty is not set; a price alone makes no account."""
+    assert [type(block) for block in blocks_from(variables)] == types
+
+
+@pytest.mark.parametrize("given", ["SCENARIO_SDK_API_KEY", "SCENARIO_SDK_API_SECRET"])
+def test_half_of_the_credentials_is_a_mistake(given: str) -> None:
+    """A key without its secret is not passed over in silence."""
+    missing = ({"SCENARIO_SDK_API_KEY", "SCENARIO_SDK_API_SECRET"} - {given}).pop()
+    with pytest.raises(SetupError, match=f"{missing} is not set"):
+        blocks_from({given: KEY})
+
+
+def test_saving_shows_names_and_no_key(
+    saved: list[Block], environment: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is printed are the blocks' names alone."""
+    environment(ALL)
+
+    assert main([]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == [
+        "saved scenario-credentials/default",
+        "saved sunra-credentials/default",
+        "saved image-archive/default",
+    ]
+    assert len(saved) == 3
+    assert shown.err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SUNRA_PRICE_PER_IMAGE", "three cents"), ("SCENARIO_PRICE_PER_CREATIVE_UNIT", "-1")],
+)
+def test_a_value_that_cannot_be_used_shows_no_key(
+    name: str, value: str, saved: list[Block], environment: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One message with the field; no key, no traceback, nothing saved."""
+    environment({**ALL, name: value})
+
+    assert main([]) == 3
+    shown = capsys.readouterr()
+    assert shown.err.startswith("These values cannot be used: price_per_")
+    assert not [key for key in (KEY, SECRET, SUNRA_KEY) if key in shown.out + shown.err]
+    assert saved == []
+
+
+def test_an_empty_environment_is_told_what_to_set(
+    saved: list[Block], environment: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing to save is an error, and names every variable that is read."""
+    environment({})
+
+    assert main([]) == 3
+    said = capsys.readouterr().err
+    assert said.startswith("Nothing to save.")
+    assert all(name in said for name in ALL)
+    assert saved == []
+
+
+def test_the_sandbox_needs_no_variable(
+    saved: list[Block], environment: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--sandbox` saves credentials that are marked as the sandbox's."""
+    environment({})
+
+    assert main(["--sandbox", "http://127.0.0.1:8765"]) == 0
+    assert [getattr(block, "sandbox", None) for block in saved] == [True, True]
