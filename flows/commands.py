@@ -18,7 +18,7 @@ from flows.revise import revise
 from tasks.brief import RevisionBrief
 from tasks.brief_reading import load_brief, read_brief
 from tasks.models import CampaignResult
-from tasks.progress import watching
+from tasks.progress import Progress, watching
 
 EXIT_CODES = """exit codes:
   0  done                                    4  the budget did not reach for all
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.show_error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        console.show_stopped()
+        console.show_stopped(Progress())
         return STOPPED
     return code
 
@@ -145,8 +145,19 @@ def _revise(options: argparse.Namespace) -> int:
 
 def _watched(run: Callable[[], CampaignResult]) -> int:
     """Runs a flow with its progress on the terminal, and sums it up."""
-    with console.progress() as watcher, watching(watcher):
-        result = run()
+    last = Progress()
+
+    def watch(count: Progress) -> None:
+        nonlocal last
+        last = count
+        draw(count)
+
+    try:
+        with console.progress() as draw, watching(watch):
+            result = run()
+    except KeyboardInterrupt:
+        console.show_stopped(last)
+        return STOPPED
     console.show_result(result)
     if any(failure.kind == BudgetExhausted.__name__ for failure in result.failures):
         return BudgetExhausted.exit_code

@@ -42,9 +42,16 @@ def show_error(error: KleinbildError) -> None:
     _err.print(f"[bold red]{type(error).__name__}:[/] {_plain(str(error))}")
 
 
-def show_stopped() -> None:
-    """Says what Ctrl-C means here."""
-    _err.print("Stopped. Run the same command again to go on: what was bought is not bought twice.")
+def show_stopped(count: Count) -> None:
+    """Says what Ctrl-C has left behind, and what remains to be done."""
+    waiting = count.planned - count.settled - count.running
+    facts = [f"{count.made} shots were made", f"{count.reused} were had before"]
+    if count.running:
+        facts.append(f"{count.running} are still running at the provider, and the next run collects them")
+    if waiting + count.failed:
+        facts.append(f"{waiting + count.failed} were not bought")
+    _err.print(f"Stopped. {'; '.join(facts)}.")
+    _err.print("Run the same command again to go on: what was bought is not bought twice.")
 
 
 def asks_first(is_agreed: bool) -> bool:

@@ -16,7 +16,7 @@ from blocks.errors import (
     NotStarted,
     SetupError,
 )
-from tasks.archive import archive, archived_images, are_archived, images_of_others
+from tasks.archive import archive, archived_images, images_of_others
 from tasks.brief import RevisionBrief
 from tasks.dedupe import dedupe
 from tasks.edit import plan_edits
@@ -26,6 +26,9 @@ from tasks.purchase import Purchase
 from tasks.references import References
 from tasks.report.task import publish_report
 from tasks.studio import Studio
+
+GRACE_SECONDS = 30.0
+"""How long a run that is stopped goes on collecting what it has paid for."""
 
 ENDS_THE_RUN = (AccountRefused, BudgetExhausted, SetupError, ArchiveError)
 """What no further shot could escape: buying stops at once, with one message."""
@@ -41,19 +44,34 @@ async def make_pictures(shots: Sequence[Shot], studio: Studio) -> Made:
     done = (entry for entry in entries.values() if entry.state is ShotState.DONE)
     reused = await archived_images(done, studio)
     studio.tally.change(planned=len(unique), reused=len(reused))
-    made = await asyncio.gather(
-        *(_make(shot, entries.get(shot.key), studio) for shot in unique if shot.key not in reused)
-    )
-    by_key = {**{key: Made(images=images, reused=1) for key, images in reused.items()}, **dict(made)}
-    return sum((by_key[shot.key] for shot in unique), Made())
+    wanted = [shot for shot in unique if shot.key not in reused]
+    made = await _winding_down(asyncio.gather(*(_make(shot, entries.get(shot.key), studio) for shot in wanted)), studio)
+    by_key = {key: Made(images=images, reused=1) for key, images in reused.items()}
+    by_key |= {shot.key: each for shot, each in zip(wanted, made, strict=True)}
+    return Made.of(by_key[shot.key] for shot in unique)
 
 
-async def _make(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> tuple[str, Made]:
+async def _winding_down(making: asyncio.Future[list[Made]], studio: Studio) -> list[Made]:
+    """Waits for the pictures. If the run is cancelled, nothing more is bought, and what is paid may still come in.
+
+    What is not in by then is not lost: the ledger knows its job, and the next run collects it.
+    """
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        studio.halt(NotStarted("The run was stopped."))
+        studio.tally.change(stage="stopping, collecting what is paid")
+        await asyncio.wait({making}, timeout=GRACE_SECONDS)
+        making.cancel()
+        raise
+
+
+async def _make(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> Made:
     async with studio.account(shot.provider).slots:
         if studio.halted_by is not None:
-            return shot.key, Made(failures=(_not_started(shot, studio.halted_by),))
+            return Made(failures=(_not_started(shot, studio.halted_by),))
         with studio.tally.running():
-            return shot.key, await _buy_and_collect(shot, entry, studio)
+            return await _buy_and_collect(shot, entry, studio)
 
 
 async def _buy_and_collect(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> Made:
@@ -61,9 +79,6 @@ async def _buy_and_collect(shot: Shot, entry: LedgerEntry | None, studio: Studio
     try:
         ticket = await submit(purchase)
         collected = await collect(purchase, ticket)
-        if not purchase.was_bought and not await are_archived(collected.images, studio):
-            # Prefect remembers pictures that the archive has lost: they are brought home again.
-            collected = await collect.with_options(refresh_cache=True)(purchase, ticket)
     except KleinbildError as error:
         if isinstance(error, ENDS_THE_RUN):
             studio.halt(error)

@@ -43,12 +43,6 @@ async def archived_images(entries: Iterable[LedgerEntry], studio: Studio) -> dic
     }
 
 
-async def are_archived(images: Iterable[ImageRecord], studio: Studio) -> bool:
-    """Tells whether catalogue and store have all of these images."""
-    wanted = {image.sha256 for image in images}
-    return wanted == (await _kept(wanted, studio)).keys()
-
-
 async def _kept(sha256s: Iterable[str], studio: Studio) -> dict[str, ImageRecord]:
     """Reads the records of those images that the catalogue knows and whose bytes the store has."""
     known = await studio.archive.catalogue.entries(sha256s)

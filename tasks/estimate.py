@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from blocks.errors import SetupError
 from blocks.provider import Frozen, Money, PictureRequest, ProviderName
 from tasks.account import Account
 from tasks.brief import RevisionBrief
 from tasks.models import Cost, Shot
 from tasks.plan import unmade_edit
-from tasks.studio import Studio, price_is_missing
+from tasks.studio import Studio
 
 
 class EstimateLine(Frozen):
@@ -64,7 +63,7 @@ async def estimate(brief: RevisionBrief, shots: Sequence[Shot], pictures: int, s
         account = studio.account(step.provider)
         lines.append(await _line(f"edit {number}", account, unmade_edit(step, account), pictures))
     for line in lines:
-        _refuse_unknown_price(studio.budget, line, studio.account(line.provider))
+        studio.purse.check(studio.account(line.provider), line.price)
     return Estimate(lines=tuple(lines))
 
 
@@ -73,10 +72,3 @@ async def _line(
 ) -> EstimateLine:
     price = await account.price(request, handles)
     return EstimateLine(stage=stage, provider=account.provider.name, shots=shots, price=price)
-
-
-def _refuse_unknown_price(budget: Money | None, line: EstimateLine, account: Account) -> None:
-    if budget is None:
-        return
-    if line.price is None or account.in_unit(line.price, budget.unit) is None:
-        raise SetupError(price_is_missing(line.provider, line.price, budget.unit))

@@ -67,6 +67,9 @@ async def collect(purchase: Purchase, ticket: Ticket) -> Collected:
         JobFailed: The provider could not make the picture.
         JobTimedOut: It is still at work; a later run collects it.
     """
+    had = await purchase.images_of_another()
+    if had:
+        return Collected(images=had)
     status = await wait_until_final(
         purchase.account.provider,
         ticket.job_id,

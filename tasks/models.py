@@ -145,13 +145,19 @@ class Made(Frozen):
     bought: int = 0
     reused: int = 0
 
-    def __add__(self, other: "Made") -> "Made":
-        return Made(
-            images=self.images + other.images,
-            failures=self.failures + other.failures,
-            bought=self.bought + other.bought,
-            reused=self.reused + other.reused,
+    @classmethod
+    def of(cls, parts: Iterable["Made"]) -> Self:
+        """Puts parts together, in their order."""
+        all_parts = tuple(parts)
+        return cls(
+            images=tuple(image for part in all_parts for image in part.images),
+            failures=tuple(failure for part in all_parts for failure in part.failures),
+            bought=sum(part.bought for part in all_parts),
+            reused=sum(part.reused for part in all_parts),
         )
+
+    def __add__(self, other: "Made") -> "Made":
+        return Made.of((self, other))
 
 
 class Cost(Frozen):

@@ -5,26 +5,38 @@ the job id is in the ledger, nothing can lead to a second submit.
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 from blocks.archive.ledger import Claim, LedgerEntry, Reservation, ShotState
-from blocks.errors import BriefError, JobFailed, NothingAccepted, OutcomeUnknown
+from blocks.errors import BriefError, JobFailed, JobTaken, JobTimedOut, NothingAccepted, OutcomeUnknown
 from blocks.provider import JobFailure, JobStatus, Money, Ticket
+from tasks.archive import archived_images
 from tasks.models import ImageRecord, Shot
 from tasks.studio import Studio
 
 SEARCH_DELAYS_SECONDS = (0.0, 2.0, 5.0)
 """A job whose answer was lost may take a moment to appear in the provider's list."""
 
-STALE_AFTER = timedelta(seconds=90)
-"""Longer than any submit may take: a shot that is still being sent after this belongs to a run that died."""
-
-WATCH_INTERVAL_SECONDS = 0.5
+WATCH_INTERVAL_SECONDS = 0.25
+PASSING_FAILURES = frozenset({"service_provider_error", "internal_server_error"})
+"""Sunra's codes for trouble on their side, which they do not mark as retryable or not in older answers."""
 
 _LOST = (
     "{provider} was asked for this shot and its answer was lost. It may have been bought and cannot be found, so its "
     "price stays counted and it is not asked again. `on_lost: resubmit` in the brief would."
 )
+
+
+def may_try_again(entry: LedgerEntry) -> bool:
+    """Tells whether a shot that failed in an earlier run is worth another attempt.
+
+    Yes where the provider says so, or charged nothing, or had trouble of its own for the first time. What was refused
+    for its content, and paid, would only be paid again.
+    """
+    if entry.retryable is not None:
+        return entry.retryable
+    if entry.billed is not None and entry.billed.amount == 0:
+        return True
+    return entry.error_code in PASSING_FAILURES and entry.attempt == 1
 
 
 class Purchase:
@@ -47,18 +59,43 @@ class Purchase:
         self._ledger = studio.archive.ledger
 
     async def ticket(self) -> Ticket:
-        """Buys the shot, or finds the receipt of whoever did.
+        """Buys the shot, or waits for the receipt of whoever does.
 
         Raises:
             NothingAccepted: Nothing was bought; the money is released.
             OutcomeUnknown: It may have been bought and cannot be found; the money stays counted.
-            BudgetExhausted: It would pass the budget.
+            BudgetExhausted: It would pass a budget.
+            JobFailed: It failed before, and would fail again.
+            JobTimedOut: Another run is buying it, and takes too long.
         """
         handles = await self.account.handles(self.shot.request.references, self.studio.archive.store)
-        claim = await self._claim(handles)
-        if claim.won:
-            return await self._send(claim.entry, handles)
-        return await self._receipt_of_another(claim.entry, handles)
+        try:
+            async with asyncio.timeout(self.studio.job_timeout_seconds):
+                return await self._ticket(handles)
+        except TimeoutError as error:
+            message = f"Another run has been buying {self.shot.label} for {self.studio.job_timeout_seconds:g} s."
+            raise JobTimedOut(message, provider=self.shot.provider) from error
+
+    async def _ticket(self, handles: tuple[str, ...]) -> Ticket:
+        gone: str | None = None
+        while True:
+            claim = await self._claim(handles, take_over_from=gone)
+            if claim.won:
+                return await self._send(claim.entry, handles)
+            gone, entry = await self._wait_for_owner(claim.entry)
+            if entry.job_id is not None and entry.state is not ShotState.FAILED:
+                return Ticket(provider=self.shot.provider, job_id=entry.job_id, billed=entry.billed)
+            if entry.state is ShotState.FAILED and not may_try_again(entry):
+                raise self._told_before(entry)
+            if entry.state in {ShotState.SENDING, ShotState.LOST} and await self._takes_charge(entry):
+                return await self._find_or_lose(entry, handles)
+
+    async def images_of_another(self) -> tuple[ImageRecord, ...]:
+        """Returns the images if another run has brought them home in the meantime."""
+        entry = await self._ledger.get(self.shot.key)
+        if entry is None or entry.state is not ShotState.DONE:
+            return ()
+        return (await archived_images([entry], self.studio)).get(self.shot.key, ())
 
     async def done(self, images: tuple[ImageRecord, ...], status: JobStatus) -> None:
         """Says `done`, last of all: bytes and records are durable by now."""
@@ -66,53 +103,68 @@ class Purchase:
         if entry is not None:
             billed = status.billed or entry.billed or entry.reserved
             sha256s = tuple(image.sha256 for image in images)
-            await self._ledger.mark_done(
-                self.shot.key, entry.attempt, sha256s, billed, settled=self.studio.settled(self.account, billed)
-            )
+            settled = self.studio.purse.settled(self.account, billed)
+            await self._ledger.mark_done(self.shot.key, entry.attempt, sha256s, billed, settled=settled)
             self.studio.spend(billed)
 
     async def failed(self, failure: JobFailure, billed: Money | None) -> JobFailed:
         """Settles a job that made no picture, and returns the error to raise."""
         entry = await self._running()
         if entry is not None:
-            settled = self.studio.settled(self.account, billed)
+            code = failure.reason or failure.code
+            settled = self.studio.purse.settled(self.account, billed)
             await self._ledger.mark_failed(
-                self.shot.key, entry.attempt, failure.code, failure.message, billed, settled=settled
+                self.shot.key,
+                entry.attempt,
+                code,
+                failure.message,
+                billed,
+                settled=settled,
+                retryable=failure.retryable,
             )
             self.studio.spend(billed)
-        job_id = entry.job_id if entry is not None else None
         return JobFailed(
             failure.message,
             retryable=failure.retryable,
             provider=self.shot.provider,
             code=failure.reason or failure.code,
-            job_id=job_id,
+            job_id=entry.job_id if entry is not None else None,
         )
 
-    async def _claim(self, handles: tuple[str, ...]) -> Claim:
+    async def _claim(self, handles: tuple[str, ...], *, take_over_from: str | None) -> Claim:
         price = await self.account.price(self.shot.request, handles)
         reservation = Reservation(
             shot_key=self.shot.key,
             provider=self.shot.provider,
             sandbox=self.shot.sandbox,
-            request_json=self.shot.request.model_dump_json(exclude_none=True),
+            request_json=self.shot.model_dump_json(exclude_none=True),
             campaign=self.studio.run.campaign,
             edition=self.studio.run.edition,
             run_id=self.studio.run.run_id,
             price=price,
-            charges=self.studio.charges(self.account, price),
+            charges=self.studio.purse.charges(self.account, price),
         )
+        before = await self._ledger.get(self.shot.key)
         return await self._ledger.reserve(
             reservation,
-            retry_failed=True,
+            retry_failed=before is not None and before.state is ShotState.FAILED and may_try_again(before),
             resubmit_lost=self.studio.resubmit_lost,
-            take_over_from=await self._gone_owner(),
+            take_over_from=take_over_from,
         )
 
-    async def _gone_owner(self) -> str | None:
-        """Returns the run that has this shot and is gone, if there is one."""
-        entry = await self._ledger.get(self.shot.key)
-        return entry.run_id if entry is not None and await self._ledger.is_gone(entry.run_id) else None
+    async def _wait_for_owner(self, entry: LedgerEntry) -> tuple[str | None, LedgerEntry]:
+        """Waits while a living run is about to send the shot. Returns the owner if it is gone, and the entry."""
+        while entry.state in {ShotState.RESERVED, ShotState.SENDING}:
+            if await self._ledger.is_gone(entry.run_id):
+                return entry.run_id, entry
+            await asyncio.sleep(WATCH_INTERVAL_SECONDS)
+            entry = await self._ledger.get(self.shot.key) or entry
+        return None, entry
+
+    async def _takes_charge(self, entry: LedgerEntry) -> bool:
+        """Makes this run the one that finds out what became of a shot; of many that wait, one."""
+        own = self.studio.run.run_id
+        return await self._ledger.take_charge(self.shot.key, entry.attempt, own, from_run_id=entry.run_id)
 
     async def _send(self, entry: LedgerEntry, handles: tuple[str, ...]) -> Ticket:
         """Sends a shot that is ours: the ledger knows of it before the provider, and of its job before anyone else."""
@@ -129,21 +181,6 @@ class Purchase:
         await self._ledger.mark_running(self.shot.key, entry.attempt, ticket.job_id, ticket.billed)
         return ticket
 
-    async def _receipt_of_another(self, entry: LedgerEntry, handles: tuple[str, ...]) -> Ticket:
-        """Returns the receipt of a shot that another run, or an earlier one, has bought or is just buying."""
-        while entry.state in {ShotState.RESERVED, ShotState.SENDING}:
-            if datetime.now(UTC) - entry.updated_at > STALE_AFTER:
-                return await self._find_or_lose(entry, handles)
-            await asyncio.sleep(WATCH_INTERVAL_SECONDS)
-            entry = await self._ledger.get(self.shot.key) or entry
-        if entry.job_id is not None:
-            return Ticket(provider=self.shot.provider, job_id=entry.job_id, billed=entry.billed)
-        if entry.state is ShotState.LOST:
-            return await self._find_or_lose(entry, handles)
-        raise JobFailed(
-            f"Another run gave this shot up: {entry.error_message or entry.state}", provider=self.shot.provider
-        )
-
     async def _find_or_lose(self, entry: LedgerEntry, handles: tuple[str, ...]) -> Ticket:
         """Looks for the job of a submit whose answer nobody got.
 
@@ -154,13 +191,28 @@ class Purchase:
         for delay_seconds in SEARCH_DELAYS_SECONDS if provider.capabilities.finds_lost_jobs else ():
             await asyncio.sleep(delay_seconds)
             ticket = await provider.find_lost(self.shot.request, handles, entry.sent_at or entry.updated_at)
-            if ticket is not None:
-                await self._ledger.adopt(self.shot.key, entry.attempt, ticket.job_id)
+            if ticket is not None and await self._adopts(entry, ticket):
                 return ticket
         message = _LOST.format(provider=self.shot.provider)
         if entry.state is not ShotState.LOST:
             await self._ledger.mark_lost(self.shot.key, entry.attempt, message)
         raise OutcomeUnknown(message, provider=self.shot.provider)
+
+    async def _adopts(self, entry: LedgerEntry, ticket: Ticket) -> bool:
+        try:
+            await self._ledger.adopt(self.shot.key, entry.attempt, ticket.job_id)
+        except JobTaken:  # a job that looks the same, and is another shot's
+            return False
+        return True
+
+    def _told_before(self, entry: LedgerEntry) -> JobFailed:
+        return JobFailed(
+            f"{entry.error_message or 'It failed'} (in an earlier run; it would fail again)",
+            retryable=False,
+            provider=self.shot.provider,
+            code=entry.error_code,
+            job_id=entry.job_id,
+        )
 
     async def _running(self) -> LedgerEntry | None:
         """Returns the entry if it is still open; a second worker may have closed it already."""

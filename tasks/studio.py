@@ -8,17 +8,17 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from decimal import Decimal
 from uuid import uuid4
 
 from blocks.archive.archive import Archive
 from blocks.archive.block import ImageArchive
-from blocks.archive.ledger import Charge
-from blocks.errors import KleinbildError, SetupError
+from blocks.errors import KleinbildError
 from blocks.provider import Frozen, Money, ProviderName
 from tasks.account import Account, Credentials
 from tasks.models import Cost
+from tasks.presence import at_work
 from tasks.progress import Tally
+from tasks.purse import Purse, open_purse
 
 
 class RunIdentity(Frozen):
@@ -43,13 +43,13 @@ class Studio:
         accounts: dict[ProviderName, Account],
         run: RunIdentity,
         *,
-        budget: Money | None,
+        purse: Purse,
         resubmit_lost: bool,
         job_timeout_seconds: float,
     ) -> None:
         self.archive = archive
         self.run = run
-        self.budget = budget
+        self.purse = purse
         self.resubmit_lost = resubmit_lost
         self.job_timeout_seconds = job_timeout_seconds
         self.tally = Tally()
@@ -71,36 +71,6 @@ class Studio:
         self.spent = Cost.of([*self.spent.amounts, money])
         self.tally.change(spent=self.spent)
 
-    def charges(self, account: Account, price: Money | None) -> tuple[Charge, ...]:
-        """Says what a price takes from the budget; nothing where there is no budget.
-
-        Raises:
-            SetupError: There is a budget, and the price is unknown in its unit.
-        """
-        if self.budget is None:
-            return ()
-        known = None if price is None else account.in_unit(price, self.budget.unit)
-        if known is None:
-            raise SetupError(price_is_missing(account.provider.name, price, self.budget.unit))
-        return (Charge(scope=self.run.scope, amount=known.amount),)
-
-    def settled(self, account: Account, billed: Money | None) -> Decimal | None:
-        """Says what a bill takes from the budget in the end; None keeps what was reserved."""
-        if self.budget is None or billed is None:
-            return None
-        known = account.in_unit(billed, self.budget.unit)
-        return None if known is None else known.amount
-
-
-def price_is_missing(provider: ProviderName, price: Money | None, unit: str) -> str:
-    """Says which price is missing, and where to put it."""
-    field = {"scenario": "price_per_creative_unit", "sunra": "price_per_image"}[provider]
-    said = "has no price" if price is None else f"costs {price}, which is no amount in {unit}"
-    return (
-        f"A budget is set in {unit}, and a picture of {provider} {said}. Nothing is bought at an unknown price: "
-        f"set `{field}` and `currency` in the {provider} credentials block, or leave the budget out."
-    )
-
 
 @asynccontextmanager
 async def open_studio(
@@ -113,7 +83,11 @@ async def open_studio(
     resubmit_lost: bool,
     job_timeout_seconds: float,
 ) -> AsyncIterator[Studio]:
-    """Opens the archive and the accounts, and closes them whatever happens."""
+    """Opens the archive and the accounts, and closes them whatever happens.
+
+    Raises:
+        SetupError: The archive cannot be used, or its caps and the budget do not go together.
+    """
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(archive.open())
         accounts = {
@@ -121,13 +95,13 @@ async def open_studio(
             for name, each in credentials.items()
         }
         run = RunIdentity(campaign=campaign, edition=edition, run_id=uuid4().hex)
-        if budget is not None:
-            await opened.ledger.open_budget(run.scope, budget)
+        purse = await open_purse(opened.ledger, archive, run.scope, budget)
+        await stack.enter_async_context(at_work(opened.ledger, run.run_id))
         yield Studio(
             opened,
             accounts,
             run,
-            budget=budget,
+            purse=purse,
             resubmit_lost=resubmit_lost,
             job_timeout_seconds=job_timeout_seconds,
         )

@@ -1,6 +1,7 @@
 """The archive as a Prefect block: where pictures and records are kept."""
 
 from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr
@@ -39,6 +40,16 @@ class ImageArchive(Block):
             "Database of records and money, such as postgresql://user:password@host/name for many machines. "
             "Without it, a SQLite file in the root."
         ),
+    )
+
+    cap_per_day: Decimal | None = Field(
+        default=None, ge=0, title="Cap per day", description="Most that all runs together may spend on a day (UTC)."
+    )
+    cap_per_month: Decimal | None = Field(
+        default=None, ge=0, title="Cap per month", description="Most that all runs together may spend in a month (UTC)."
+    )
+    cap_unit: str = Field(
+        default="USD", title="Unit of the caps", description="A currency, or CU for Scenario's creative units."
     )
 
     def open(self) -> AbstractAsyncContextManager[Archive]:

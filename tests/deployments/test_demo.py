@@ -1,33 +1,21 @@
 import asyncio
-import os
 import re
-import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 
 from deployments import demo
-from deployments.processes import ServerDidNotStart
+from deployments.processes import ServerDidNotStart, run
 from flows.accounts import sandbox_credentials
 from flows.questions import plan_of
 from tasks.brief_reading import load_brief
 from tests.conftest import Sandbox
 
 ROOT = Path(__file__).parents[2]
-SMALL_BRIEF = """
-name: small-demo
-prompts: "a {red|blue} pot"
-references: {cup: "%s"}
-generate: {width_px: 128, height_px: 128, steps: 1}
-edit: all
-edits:
-  - {instruction: "Add @cup.", references: [cup]}
-"""
-DEMO = (
-    "import sys, pathlib; from deployments import demo; demo.BRIEF = pathlib.Path('brief.yaml'); sys.exit(demo.main())"
-)
 
 
 def test_the_demo_shows_the_whole_way(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -52,33 +40,26 @@ def test_every_photograph_is_one_and_has_its_credit(photograph: Path) -> None:
     assert photograph.name in (photograph.parent / "CREDITS.md").read_text(encoding="utf-8")
 
 
-def test_the_demo_runs_from_nothing(tmp_path: Path) -> None:
-    """No account, no server, no state: the sandbox starts, pictures are archived, and the sheet's place is printed."""
-    Image.linear_gradient("L").save(tmp_path / "cup.png")
-    (tmp_path / "brief.yaml").write_text(SMALL_BRIEF % "cup.png", encoding="utf-8")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    finished = subprocess.run(
-        [sys.executable, "-c", DEMO],
-        cwd=tmp_path,
-        env={
-            **kept,
-            "PYTHONPATH": str(ROOT),
-            "PREFECT_HOME": str(tmp_path / "home"),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        },
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+def test_the_demo_starts_the_sandbox_and_runs_its_brief(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The very command that it prints works while the sandbox is up; here with `plan` for `campaign`."""
 
-    assert finished.returncode == 0, finished.stderr
-    assert "Traceback" not in finished.stderr
-    sheet = re.search(r"^contact sheet  (.+)$", finished.stdout, re.MULTILINE)
-    assert sheet is not None
-    assert Path(sheet[1]).is_relative_to(tmp_path / ".kleinbild" / "demo")
-    assert Path(sheet[1]).is_file()
-    assert len(list((tmp_path / ".kleinbild" / "demo" / "records").rglob("*.json"))) == 4
+    def plan_instead(command: Sequence[str]) -> int:
+        assert command[:4] == [sys.executable, "-m", "flows", "campaign"]
+        return run([*command[:3], "plan", *command[4:]])
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(demo, "run", plan_instead)
+
+    assert demo.main() == 0
+    shown = capfd.readouterr().out
+    origin = re.search(r"http://127\.0\.0\.1:\d+", shown)
+    assert origin is not None
+    assert f"$ python -m flows campaign {demo.BRIEF.relative_to(ROOT)} --archive .kleinbild/demo" in shown
+    assert re.search(r"│ edit 2 +│ sunra ", shown)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(origin[0], trust_env=False)
 
 
 def test_a_sandbox_that_does_not_start_is_one_message(

@@ -14,8 +14,12 @@ async def test_credentials_that_are_handed_over_are_used() -> None:
     """No block is loaded for a provider whose credentials the caller brought, nor for one that is not needed."""
     scenario, sunra = sandbox_credentials("http://127.0.0.1:8765")
 
-    assert await credentials_for(["scenario"], scenario, None) == {"scenario": scenario}
-    assert await credentials_for(["sunra", "scenario"], scenario, sunra) == {"sunra": sunra, "scenario": scenario}
+    one = await credentials_for(["scenario"], scenario, None)
+    assert list(one) == ["scenario"]
+    assert one["scenario"] is scenario
+    both = await credentials_for(["sunra", "scenario"], scenario, sunra)
+    assert list(both) == ["sunra", "scenario"]
+    assert both["sunra"] is sunra
     assert await credentials_for([], None, None) == {}
 
 

@@ -100,7 +100,7 @@ async def test_a_lost_answer_of_sunra_stays_counted(workplace: Workplace, sandbo
     assert len(sandbox.jobs("sunra")) == 3
 
 
-@pytest.mark.parametrize("kind", ["file_cut", "file_truncated", "file_dropped", "file_error"])
+@pytest.mark.parametrize("kind", ["file_cut", "file_error"])
 def test_a_transfer_that_fails_is_repeated(workplace: Workplace, sandbox: Sandbox, kind: str) -> None:
     """A cut transfer is fetched again and a dead URL asked for afresh (`file_error` is a 403): never a second job."""
     sandbox.fault(kind, provider="scenario")

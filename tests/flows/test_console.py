@@ -1,5 +1,4 @@
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -172,7 +171,7 @@ def test_a_log_gets_few_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the person will type."""
     typed: list[str] = []
     monkeypatch.setattr("builtins.input", lambda *_: typed.pop(0))

@@ -32,7 +32,7 @@ async def test_async_code_gets_an_awaitable() -> None:
 
     assert inspect.isawaitable(run)
     assert await run == 42
-    assert await asyncio.gather(doubled(1), doubled(2)) == [2, 4]
+    assert list(await asyncio.gather(doubled(1), doubled(2))) == [2, 4]
 
 
 def test_errors_come_out_as_they_are() -> None:

@@ -37,6 +37,7 @@ REPEATS: dict[type[BaseException], tuple[bool, bool]] = {
     errors.NotStarted: (False, False),
     errors.ArchiveError: (False, False),
     errors.IllegalTransition: (False, False),
+    errors.JobTaken: (False, False),
     errors.ProviderError: (False, False),
     errors.NothingAccepted: (False, False),
     errors.ConnectFailed: (True, False),

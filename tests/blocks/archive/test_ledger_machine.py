@@ -232,6 +232,14 @@ class LedgerMachine(RuleBasedStateMachine):
         elif to in {ShotState.DONE, ShotState.FAILED} and bill is not None:
             shot.held = dict.fromkeys(shot.held, bill)
 
+    @rule(key=KEYS, choice=st.integers(0, 5), bill=BILLS, job_id=JOBS)
+    def go_on(self, key: str, choice: int, bill: int | None, job_id: str) -> None:
+        """The worker that has a shot takes a step that is legal: chance alone would seldom bring one to its end."""
+        shot = self.shots.get(key)
+        ways = [] if shot is None else sorted(LEGAL_STEPS[shot.state])
+        if shot is not None and ways:
+            self.step(key, shot.attempt, ways[choice % len(ways)], bill, job_id)
+
     @invariant()
     def the_rows_are_the_model(self) -> None:
         """Only legal steps were taken, every shot has one owner, and no job has two shots."""
