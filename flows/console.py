@@ -17,7 +17,7 @@ from rich.table import Table
 from blocks.errors import KleinbildError
 from flows.questions import Plan, Provenance
 from tasks.estimate import Estimate
-from tasks.models import CampaignResult, Failure
+from tasks.models import Balance, CampaignResult, Failure
 from tasks.progress import Progress as Count
 from tasks.progress import Watcher
 
@@ -160,11 +160,21 @@ def show_result(result: CampaignResult) -> None:
         table.add_row(name, str(number))
     table.add_section()
     table.add_row("spent now", str(result.cost))
+    for balance in result.balances:
+        _add_balance(table, balance)
     _out.print(table)
     if result.failures:
         _show_failures(result.failures)
     _out.print(f"archive        {_plain(result.archive)}")
     _out.print(f"contact sheet  {_plain(result.contact_sheet)}")
+
+
+def _add_balance(table: Table, balance: Balance) -> None:
+    """Adds what all runs cost together; what is open or lost only where there is any."""
+    table.add_row(f"all runs: paid, {balance.unit}", f"{balance.billed.normalize():f}")
+    for name, amount in (("still open", balance.reserved), ("perhaps lost", balance.lost)):
+        if amount:
+            table.add_row(f"all runs: {name}, {balance.unit}", f"{amount.normalize():f}")
 
 
 def _show_failures(failures: tuple[Failure, ...]) -> None:

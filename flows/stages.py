@@ -16,7 +16,7 @@ from blocks.errors import (
     NotStarted,
     SetupError,
 )
-from tasks.archive import archive, archived_images, images_of_others
+from tasks.archive import archive, archived_images, balances_of, images_of_others
 from tasks.brief import RevisionBrief
 from tasks.dedupe import dedupe
 from tasks.edit import plan_edits
@@ -133,6 +133,7 @@ async def conclude(
         bought=made.bought,
         reused=made.reused,
         cost=studio.spent,
+        balances=await balances_of(studio),
         contact_sheet=contact_sheet,
     )
 

@@ -1,14 +1,18 @@
 """An open account with one provider, and what a run learns about it: prices, uploaded references, typical durations."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from blocks.archive.layout import object_key
 from blocks.archive.store import Store
 from blocks.errors import ProviderUnavailable, RateLimited
 from blocks.provider import Money, PictureRequest, Provider
 from blocks.waiting import Pace
+
+PRICE_HOLDS_SECONDS = 900.0
+"""A price is asked for again after this, in runs that are long enough to see it change."""
 
 
 class Credentials(Protocol):
@@ -26,6 +30,11 @@ class Credentials(Protocol):
         ...
 
 
+class _AskedPrice(NamedTuple):
+    answer: asyncio.Future[Money | None]
+    at_seconds: float
+
+
 class Account:
     """An open account with a provider, and what this run has learned about it."""
 
@@ -35,7 +44,7 @@ class Account:
         self.pace = Pace()
         self.slots = asyncio.Semaphore(credentials.max_in_flight)
         self._credentials = credentials
-        self._prices: dict[PictureRequest, asyncio.Future[Money | None]] = {}
+        self._prices: dict[PictureRequest, _AskedPrice] = {}
         self._handles: dict[str, asyncio.Future[str]] = {}
 
     async def price(self, request: PictureRequest, handles: Sequence[str]) -> Money | None:
@@ -44,9 +53,11 @@ class Account:
         None where nobody knows, or where the provider cannot say now.
         """
         alike = request.model_copy(update={"prompt": "-", "seed": 0, "references": ("",) * len(handles)})
-        if alike not in self._prices:
-            self._prices[alike] = asyncio.ensure_future(self._ask_price(request, handles))
-        return await self._prices[alike]
+        asked = self._prices.get(alike)
+        if asked is None or time.monotonic() - asked.at_seconds > PRICE_HOLDS_SECONDS:
+            answer = asyncio.ensure_future(self._ask_price(request, handles))
+            asked = self._prices[alike] = _AskedPrice(answer, time.monotonic())
+        return await asyncio.shield(asked.answer)  # others wait for the same answer
 
     async def _ask_price(self, request: PictureRequest, handles: Sequence[str]) -> Money | None:
         try:

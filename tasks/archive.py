@@ -14,7 +14,7 @@ from blocks.archive.layout import object_key
 from blocks.archive.ledger import LedgerEntry
 from blocks.errors import ArchiveError, BriefError
 from tasks.dedupe import Known
-from tasks.models import RECORD_FORMAT, ImageRecord, Shot, Verdict
+from tasks.models import RECORD_FORMAT, Balance, ImageRecord, Shot, Verdict
 from tasks.near import FINGERPRINT_RULE
 from tasks.studio import RunIdentity, Studio
 
@@ -64,6 +64,12 @@ async def images_of_others(studio: Studio) -> tuple[Known, ...]:
         )
         for each in prints
     )
+
+
+async def balances_of(studio: Studio) -> tuple[Balance, ...]:
+    """Adds up the money of all runs of this edition: a campaign that is run again costs nothing, and is not free."""
+    totals = await studio.archive.ledger.totals(studio.run.campaign, studio.run.edition)
+    return tuple(Balance.model_validate(each.model_dump()) for each in totals.units)
 
 
 async def find_image(name: str, catalogue: Catalogue) -> ImageRecord:

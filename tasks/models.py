@@ -178,6 +178,16 @@ class Cost(Frozen):
         return " + ".join(str(money) for money in self.amounts) or "nothing"
 
 
+class Balance(Frozen):
+    """The money of all runs of one edition of a campaign, in one unit."""
+
+    unit: str
+    estimated: Decimal = Field(description="Price of all shots, as it was when they were reserved.")
+    reserved: Decimal = Field(description="The part of it whose outcome is still open.")
+    billed: Decimal = Field(description="What the providers said that they charged.")
+    lost: Decimal = Field(description="Price of shots that may have been bought and were not found.")
+
+
 class CampaignResult(Frozen):
     """What a campaign made."""
 
@@ -190,6 +200,7 @@ class CampaignResult(Frozen):
     bought: int = Field(description="Shots that this run bought.")
     reused: int = Field(description="Shots that an earlier run had bought.")
     cost: Cost = Field(description="What this run spent, as far as the providers say.")
+    balances: tuple[Balance, ...] = Field(default=(), description="What all runs of this edition cost, by unit.")
     contact_sheet: str = Field(description="Path of the contact sheet.")
 
     @property

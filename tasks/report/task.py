@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.models import Made, Verdict
+from blocks.provider import Money
+from tasks.archive import balances_of
+from tasks.models import Cost, Made, Verdict
 from tasks.references import References
 from tasks.report.artifacts import publish_artifacts
 from tasks.report.sheet import Sheet, make_contact_sheet
@@ -25,7 +27,7 @@ async def publish_report(
         images=made.images,
         verdicts=tuple(verdicts),
         failures=made.failures,
-        cost=studio.spent,
+        cost=Cost.of(Money(amount=each.billed, unit=each.unit) for each in await balances_of(studio)),
         bought=made.bought,
         reused=made.reused,
         references=references,
