@@ -12,6 +12,7 @@ from blocks.errors import BriefError, BudgetExhausted, KleinbildError
 from flows import console
 from flows.accounts import sandbox_credentials
 from flows.campaign import DEFAULT_EDITION, campaign
+from flows.care import reconcile
 from flows.opening import DEFAULT_ARCHIVE
 from flows.questions import plan_of, show
 from flows.revise import revise
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_campaign(commands)
     _add_plan(commands)
     _add_revise(commands)
+    _add_reconcile(commands)
     _add_show(commands)
     return parser
 
@@ -83,6 +85,12 @@ def _add_revise(commands: Any) -> None:
     command.add_argument("--provider", choices=["scenario", "sunra"], default="sunra")
     command.add_argument("--name", default="revisions", help="campaign that the results belong to")
     _add_terms(command)
+
+
+def _add_reconcile(commands: Any) -> None:
+    command = _command(commands, "reconcile", "find out what became of shots that killed runs left open", _reconcile)
+    command.add_argument("--archive", default=DEFAULT_ARCHIVE, metavar="FOLDER", help="default: %(default)s")
+    command.add_argument("--sandbox", metavar="URL", help="use the local sandbox at this address, with no account")
 
 
 def _add_show(commands: Any) -> None:
@@ -143,6 +151,11 @@ def _revise(options: argparse.Namespace) -> int:
     return _watched(lambda: revise(options.images, brief, **_terms(options)))
 
 
+def _reconcile(options: argparse.Namespace) -> int:
+    console.show_reconciled(reconcile(ImageArchive(root=options.archive), **_accounts(options)))
+    return 0
+
+
 def _watched(run: Callable[[], CampaignResult]) -> int:
     """Runs a flow with its progress on the terminal, and sums it up."""
     last = Progress()
@@ -167,11 +180,15 @@ def _watched(run: Callable[[], CampaignResult]) -> int:
 def _terms(options: argparse.Namespace) -> dict[str, Any]:
     """Collects the keywords that all flows share."""
     archive = None if options.archive is None else ImageArchive(root=options.archive)
-    terms = {"archive": archive, "edition": options.edition, "budget": options.budget}
-    if options.sandbox is not None:
-        scenario, sunra = sandbox_credentials(options.sandbox)
-        terms |= {"scenario": scenario, "sunra": sunra}
-    return terms
+    return {"archive": archive, "edition": options.edition, "budget": options.budget, **_accounts(options)}
+
+
+def _accounts(options: argparse.Namespace) -> dict[str, Any]:
+    """Hands over the sandbox's credentials where it is asked for; saved blocks are found by the flow itself."""
+    if options.sandbox is None:
+        return {}
+    scenario, sunra = sandbox_credentials(options.sandbox)
+    return {"scenario": scenario, "sunra": sunra}
 
 
 def _reference(text: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from blocks.errors import KleinbildError
+from flows.care import Reconciled
 from flows.questions import Plan, Provenance
 from tasks.estimate import Estimate
 from tasks.models import Balance, CampaignResult, Failure
@@ -181,6 +182,20 @@ def _show_failures(failures: tuple[Failure, ...]) -> None:
     """Says each reason once, with the number of shots that it struck."""
     for (kind, message), number in Counter((each.kind, each.message) for each in failures).most_common():
         _out.print(f"[yellow]{number} ×[/] {_plain(kind)}: {_plain(message)}")
+
+
+def show_reconciled(reconciled: tuple[Reconciled, ...]) -> None:
+    """Shows what became of shots that had been left open."""
+    if not reconciled:
+        _out.print("Nothing is open: every shot is done, failed or released, or belongs to a run that is at work.")
+        return
+    table = Table(title="shots that were left open", title_justify="left")
+    for heading in ("campaign", "edition", "provider", "shot", "was", "is", "note"):
+        table.add_column(heading)
+    for each in reconciled:
+        cells = (each.campaign, each.edition, each.provider, each.shot_key[:12], each.was, each.now, each.note)
+        table.add_row(*(escape(cell) for cell in cells))
+    _out.print(table)
 
 
 def show_image(provenance: Provenance, *, as_json: bool) -> None:

@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
+from blocks.archive.archive import folder_of
 from blocks.archive.block import ImageArchive
-from blocks.errors import KleinbildError
+from blocks.archive.layout import MANIFEST_KEY
+from blocks.errors import KleinbildError, SetupError
 from blocks.provider import Money
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
@@ -62,6 +64,23 @@ def archive_block(archive: ImageArchive | Path | None, brief: RevisionBrief | No
         return archive
     named_in_brief = None if brief is None else brief.archive
     return ImageArchive(root=str(archive or named_in_brief or DEFAULT_ARCHIVE))
+
+
+def existing_archive(archive: ImageArchive | Path | None) -> ImageArchive:
+    """Makes a block of an archive that has to be there already.
+
+    Raises:
+        SetupError: There is none.
+    """
+    block = archive_block(archive)
+    if not is_made(block):
+        raise SetupError(f"There is no archive at {block.root}. Say where it is with --archive.")
+    return block
+
+
+def is_made(block: ImageArchive) -> bool:
+    """Tells whether an archive is there."""
+    return (folder_of(block.root) / MANIFEST_KEY).is_file()
 
 
 def _unit(brief: RevisionBrief) -> str:

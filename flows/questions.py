@@ -7,17 +7,16 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from blocks.archive.archive import Archive, folder_of
 from blocks.archive.block import ImageArchive
 from blocks.archive.catalogue import VerdictRow
-from blocks.archive.layout import MANIFEST_KEY, object_key
+from blocks.archive.layout import object_key
 from blocks.archive.ledger import ShotState
-from blocks.errors import BriefError, SetupError
+from blocks.errors import BriefError
 from blocks.provider import Frozen
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
 from flows.campaign import DEFAULT_EDITION, plan
-from flows.opening import archive_block, opened
+from flows.opening import archive_block, existing_archive, is_made, opened
 from tasks.archive import find_image
 from tasks.brief import Brief
 from tasks.estimate import Estimate
@@ -86,7 +85,7 @@ async def show(image: str, archive: ImageArchive | Path) -> Provenance:
         SetupError: There is no archive.
     """
     name = await asyncio.to_thread(_digest_of, Path(image)) or image
-    async with _existing(archive_block(archive)) as opened_archive:
+    async with existing_archive(archive).open() as opened_archive:
         catalogue = opened_archive.catalogue
         record = await find_image(name, catalogue)
         return Provenance(
@@ -105,22 +104,10 @@ def _digest_of(path: Path) -> str | None:
 
 
 @asynccontextmanager
-async def _existing(block: ImageArchive) -> AsyncIterator[Archive]:
-    if not _is_made(block):
-        raise SetupError(f"There is no archive at {block.root}. Say where it is with --archive.")
-    async with block.open() as archive:
-        yield archive
-
-
-@asynccontextmanager
 async def _never_made(block: ImageArchive) -> AsyncIterator[ImageArchive]:
     """Plans against an empty archive that is thrown away, where the one that is named does not exist yet."""
-    if _is_made(block):
+    if is_made(block):
         yield block
         return
     with TemporaryDirectory(prefix="kleinbild-plan-") as folder:
         yield ImageArchive(root=folder)
-
-
-def _is_made(block: ImageArchive) -> bool:
-    return (folder_of(block.root) / MANIFEST_KEY).is_file()

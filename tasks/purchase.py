@@ -90,6 +90,25 @@ class Purchase:
             if entry.state in {ShotState.SENDING, ShotState.LOST} and await self._takes_charge(entry):
                 return await self._find_or_lose(entry, handles)
 
+    async def pick_up(self, entry: LedgerEntry) -> Ticket | None:
+        """Goes on with a shot that a run left open; returns the receipt, or None where nothing was bought.
+
+        Args:
+            entry: The shot in the ledger; its run has to be gone.
+
+        Raises:
+            OutcomeUnknown: It may have been bought and cannot be found.
+        """
+        if entry.job_id is not None:
+            return Ticket(provider=self.shot.provider, job_id=entry.job_id, billed=entry.billed)
+        if entry.state is ShotState.RESERVED:
+            await self._ledger.release(self.shot.key, entry.attempt, None, "Its run ended before it was sent.")
+            return None
+        if not await self._takes_charge(entry):
+            raise OutcomeUnknown(f"Another run is looking for {self.shot.label}.", provider=self.shot.provider)
+        handles = await self.account.handles(self.shot.request.references, self.studio.archive.store)
+        return await self._find_or_lose(entry, handles)
+
     async def images_of_another(self) -> tuple[ImageRecord, ...]:
         """Returns the images if another run has brought them home in the meantime."""
         entry = await self._ledger.get(self.shot.key)
