@@ -58,15 +58,50 @@ def _blocks_from(environment: Mapping[str, str]) -> Iterator[Block]:
         yield ImageArchive(root=root)
 
 
+async def has_real_keys(credentials: type[ScenarioCredentials | SunraCredentials]) -> bool:
+    """Tells whether keys of a real account are saved already."""
+    try:
+        saved: ScenarioCredentials | SunraCredentials = await credentials.aload(BLOCK_NAME)
+    except ValueError:  # what Prefect raises when there is no such block
+        return False
+    return not saved.sandbox
+
+
+async def _refuse_to_lose_keys(block: Block) -> None:
+    """Keys of a real account are typed in once and nowhere else: the sandbox does not take their place.
+
+    Raises:
+        SetupError: It would.
+    """
+    if isinstance(block, ScenarioCredentials | SunraCredentials) and block.sandbox and await has_real_keys(type(block)):
+        slug = f"{block.get_block_type_slug()}/{BLOCK_NAME}"
+        raise SetupError(
+            f"{slug} holds the keys of a real account; the sandbox does not replace them. "
+            "Delete the block first, or hand the sandbox to a command with --sandbox."
+        )
+
+
 async def save(blocks: list[Block]) -> list[str]:
-    """Registers the block types and saves the blocks under the name `default`; returns their slugs."""
+    """Registers the block types and saves the blocks under the name `default`; returns their slugs.
+
+    Raises:
+        SetupError: The sandbox would take the place of real keys.
+    """
     for block_type in (ScenarioCredentials, SunraCredentials, ImageArchive):
         await block_type.aregister_type_and_schema()
     slugs = []
     for block in blocks:
+        await _refuse_to_lose_keys(block)
         await block.asave(BLOCK_NAME, overwrite=True)
         slugs.append(f"{block.get_block_type_slug()}/{BLOCK_NAME}")
     return slugs
+
+
+def _all_from_here() -> list[Block]:
+    blocks = blocks_from(os.environ)
+    if not blocks:
+        raise SetupError(f"Nothing to save.\n\n{VARIABLES}")
+    return blocks
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,15 +115,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sandbox", metavar="URL", help="save credentials for the sandbox at this address instead")
     options = parser.parse_args(arguments)
     try:
-        blocks: list[Block] = list(sandbox_credentials(options.sandbox)) if options.sandbox else blocks_from(os.environ)
+        slugs = asyncio.run(save(list(sandbox_credentials(options.sandbox)) if options.sandbox else _all_from_here()))
     except SetupError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    if not blocks:
-        print(f"Nothing to save.\n\n{VARIABLES}", file=sys.stderr)
-        return SetupError.exit_code
-    for slug in asyncio.run(save(blocks)):
-        print(f"saved {slug}")
+    print("\n".join(f"saved {slug}" for slug in slugs))
     return 0
 
 

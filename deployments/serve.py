@@ -16,9 +16,11 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
 from blocks.errors import SetupError
+from blocks.scenario.credentials import ScenarioCredentials
+from blocks.sunra.credentials import SunraCredentials
 from deployments.addresses import free_port
 from deployments.processes import ServerDidNotStart, server
-from deployments.register import blocks_from, save
+from deployments.register import blocks_from, has_real_keys, save
 from flows.accounts import sandbox_credentials
 from flows.campaign import campaign
 from flows.revise import revise
@@ -49,7 +51,7 @@ def _serve() -> None:
         stack.enter_context(server(prefect, answers_at=f"{ui}/api/health", timeout_seconds=START_TIMEOUT_SECONDS))
         stack.enter_context(temporary_settings({PREFECT_API_URL: f"{ui}/api"}))
         slugs = asyncio.run(save(_blocks(stack)))
-        print(f"Saved: {', '.join(slugs)}.")
+        print(f"Saved: {', '.join(slugs) or 'nothing new'}.")
         print(
             f"\nOpen {ui}/deployments, choose `campaign`, then Run, Custom run. Ctrl-C ends everything.\n", flush=True
         )
@@ -57,18 +59,19 @@ def _serve() -> None:
 
 
 def _blocks(stack: ExitStack) -> list[Block]:
-    """Takes what the environment has, and lets the sandbox stand in for the rest."""
+    """Takes what the environment has; for what has no keys there, and none saved, the sandbox stands in."""
     blocks = blocks_from(os.environ)
     have = {type(block) for block in blocks}
-    missing = [block for block in sandbox_credentials("http://127.0.0.1:0") if type(block) not in have]
+    missing = [kind for kind in (ScenarioCredentials, SunraCredentials) if kind not in have]
+    missing = [kind for kind in missing if not asyncio.run(has_real_keys(kind))]
     if not missing:
         return blocks
     origin = f"http://127.0.0.1:{free_port(SANDBOX_PORT)}"
     command = [sys.executable, "-m", "deployments.sandbox", "--port", _port(origin)]
     stack.enter_context(server(command, answers_at=f"{origin}/sandbox/jobs", timeout_seconds=START_TIMEOUT_SECONDS))
-    names = " and ".join(block.get_block_type_slug() for block in missing)
-    print(f"No keys in the environment for {names}: the sandbox at {origin} stands in, its pictures are drawings.")
-    return blocks + [block for block in sandbox_credentials(origin) if type(block) not in have]
+    names = " and ".join(kind.get_block_type_slug() for kind in missing)
+    print(f"No keys for {names}: the sandbox at {origin} stands in, its pictures are drawings.")
+    return blocks + [block for block in sandbox_credentials(origin) if type(block) in missing]
 
 
 async def _deployments() -> list[RunnerDeployment]:

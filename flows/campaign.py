@@ -40,7 +40,8 @@ async def campaign(
 
     Args:
         brief: A brief, or the path of its YAML file.
-        archive: Where to keep the images: a block, or a folder. The brief's own archive, or `archive`, if left out.
+        archive: Where to keep the images: a block, or a folder. If left out: what the brief names, the
+            saved block named `default`, or the folder `archive`.
         edition: Another edition of a campaign draws other seeds; the same edition changes nothing.
         budget: What the campaign may cost, in the unit of the brief's budget (USD if it has none).
         scenario: Credentials; the saved block named `default` if left out.

@@ -23,7 +23,7 @@ from tasks.progress import Progress, watching
 
 EXIT_CODES = """exit codes:
   0  done                                    4  the budget did not reach for all
-  1  something unforeseen                    5  the archive cannot be used
+  1  something unforeseen                    5  the archive is damaged, or cannot be written
   2  the brief or the command line is wrong  6  a provider refused, or could not be reached
   3  credentials or a setting are missing    7  done, but some shots made no picture
   130  stopped with Ctrl-C: run it again to go on; what was bought is not bought twice

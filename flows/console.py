@@ -49,8 +49,10 @@ def show_stopped(count: Count) -> None:
     facts = [f"{count.made} shots were made", f"{count.reused} were had before"]
     if count.running:
         facts.append(f"{count.running} are still running at the provider, and the next run collects them")
-    if waiting + count.failed:
-        facts.append(f"{waiting + count.failed} were not bought")
+    if waiting + count.skipped:
+        facts.append(f"{waiting + count.skipped} were not bought")
+    if count.failed:
+        facts.append(f"{count.failed} failed")
     _err.print(f"Stopped. {'; '.join(facts)}.")
     _err.print("Run the same command again to go on: what was bought is not bought twice.")
 
@@ -110,6 +112,7 @@ def _facts(count: Count) -> str:
     words = [f"{count.made} made", f"{count.running} running"]
     words += [f"{count.reused} had"] if count.reused else []
     words += [f"{count.failed} failed"] if count.failed else []
+    words += [f"{count.skipped} not bought"] if count.skipped else []
     return f"{', '.join(words)} · {count.spent}"
 
 

@@ -12,7 +12,7 @@ from blocks.errors import KleinbildError, SetupError
 from blocks.provider import Money
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
-from flows.accounts import credentials_for
+from flows.accounts import BLOCK_NAME, credentials_for
 from flows.history import keep_history
 from tasks.brief import RevisionBrief
 from tasks.references import References, keep_references, read_references
@@ -40,8 +40,10 @@ async def opened(
     """
     credentials = await credentials_for(brief.providers, scenario, sunra)
     read = await read_references(brief)
+    uses_saved_blocks = scenario is None and sunra is None
+    block = await _saved_archive(archive, brief) if uses_saved_blocks else None
     async with open_studio(
-        archive_block(archive, brief),
+        block or archive_block(archive, brief),
         credentials,
         campaign=brief.name,
         edition=edition,
@@ -64,6 +66,16 @@ def archive_block(archive: ImageArchive | Path | None, brief: RevisionBrief | No
         return archive
     named_in_brief = None if brief is None else brief.archive
     return ImageArchive(root=str(archive or named_in_brief or DEFAULT_ARCHIVE))
+
+
+async def _saved_archive(archive: ImageArchive | Path | None, brief: RevisionBrief) -> ImageArchive | None:
+    """Loads the archive block named `default`, where one is saved and nothing else names an archive."""
+    if archive is not None or brief.archive is not None:
+        return None
+    try:
+        return await ImageArchive.aload(BLOCK_NAME)
+    except ValueError:  # what Prefect raises when there is no such block
+        return None
 
 
 def existing_archive(archive: ImageArchive | Path | None) -> ImageArchive:

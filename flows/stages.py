@@ -45,13 +45,16 @@ async def make_pictures(shots: Sequence[Shot], studio: Studio) -> Made:
     reused = await archived_images(done, studio)
     studio.tally.change(planned=len(unique), reused=len(reused))
     wanted = [shot for shot in unique if shot.key not in reused]
-    made = await _winding_down(asyncio.gather(*(_make(shot, entries.get(shot.key), studio) for shot in wanted)), studio)
+    making = asyncio.gather(*(_make(shot, entries.get(shot.key), studio) for shot in wanted), return_exceptions=True)
+    made = _unless_unforeseen(await _winding_down(making, studio))
     by_key = {key: Made(images=images, reused=1) for key, images in reused.items()}
     by_key |= {shot.key: each for shot, each in zip(wanted, made, strict=True)}
     return Made.of(by_key[shot.key] for shot in unique)
 
 
-async def _winding_down(making: asyncio.Future[list[Made]], studio: Studio) -> list[Made]:
+async def _winding_down(
+    making: asyncio.Future[list[Made | BaseException]], studio: Studio
+) -> list[Made | BaseException]:
     """Waits for the pictures. If the run is cancelled, nothing more is bought, and what is paid may still come in.
 
     What is not in by then is not lost: the ledger knows its job, and the next run collects it.
@@ -66,12 +69,27 @@ async def _winding_down(making: asyncio.Future[list[Made]], studio: Studio) -> l
         raise
 
 
+def _unless_unforeseen(made: list[Made | BaseException]) -> list[Made]:
+    """Raises what no shot was expected to raise, now that every other shot has come to its end."""
+    for each in made:
+        if isinstance(each, BaseException):
+            raise each
+    return [each for each in made if isinstance(each, Made)]
+
+
 async def _make(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> Made:
+    made: Made | None = None
     async with studio.account(shot.provider).slots:
         if studio.halted_by is not None:
+            studio.tally.change(skipped=1)
             return Made(failures=(_not_started(shot, studio.halted_by),))
-        with studio.tally.running():
-            return await _buy_and_collect(shot, entry, studio)
+        try:
+            with studio.tally.running():
+                made = await _buy_and_collect(shot, entry, studio)
+        finally:
+            if made is None:  # something unforeseen: nothing more is bought, what is running is still collected
+                studio.halt(NotStarted("Something unforeseen stopped the run."))
+    return made
 
 
 async def _buy_and_collect(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> Made:

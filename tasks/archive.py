@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel
 
 from blocks.archive.catalogue import Catalogue, VerdictRow
 from blocks.archive.layout import object_key
@@ -17,6 +18,13 @@ from tasks.dedupe import Known
 from tasks.models import RECORD_FORMAT, Balance, ImageRecord, Shot, Verdict
 from tasks.near import FINGERPRINT_RULE
 from tasks.studio import RunIdentity, Studio
+
+
+class _Header(BaseModel):
+    """What a record of any format says. What a later one adds is passed over, so that its number can be read."""
+
+    format: int
+    sha256: str
 
 
 @task(name="archive", cache_policy=NO_CACHE)
@@ -93,10 +101,13 @@ def read_record(text: str) -> ImageRecord:
     Raises:
         ArchiveError: It was written by a newer version.
     """
-    record = ImageRecord.model_validate_json(text)
-    if record.format > RECORD_FORMAT:
-        raise ArchiveError(f"Record {record.sha256} has format {record.format}; this version reads {RECORD_FORMAT}.")
-    return record
+    header = _Header.model_validate_json(text)
+    if header.format > RECORD_FORMAT:
+        raise ArchiveError(
+            f"Record {header.sha256} has format {header.format}; this version reads formats up to {RECORD_FORMAT}: "
+            "update Kleinbild."
+        )
+    return ImageRecord.model_validate_json(text)
 
 
 def _row(verdict: Verdict, run: RunIdentity) -> VerdictRow:

@@ -45,7 +45,7 @@ def judge(images: Sequence[ImageRecord], archived: Sequence[Known], rule: Dedupe
         rule: Threshold.
     """
     threshold_bits = THRESHOLD_BITS[rule.threshold] if rule.distance_bits is None else rule.distance_bits
-    ordered = sorted({image.sha256: image for image in images}.values(), key=_canonical)
+    ordered = _once_each(sorted(images, key=_canonical))
     own = {image.sha256 for image in ordered}
     known = [each for each in archived if each.sha256 not in own]
     leaders = _Leaders(_Roots([*known, *ordered]), capacity=len(known) + len(ordered))
@@ -115,8 +115,16 @@ class _Leaders:
         return self._numbers.setdefault(self._roots.of(sha256), len(self._numbers))
 
 
-def _canonical(image: ImageRecord) -> tuple[int, int, str]:
-    return image.step, image.position, image.sha256
+def _canonical(image: ImageRecord) -> tuple[int, int, str, str]:
+    return image.step, image.position, image.sha256, image.shot_key
+
+
+def _once_each(images: Iterable[ImageRecord]) -> list[ImageRecord]:
+    """Leaves of equal bytes the first ones."""
+    once: dict[str, ImageRecord] = {}
+    for image in images:
+        once.setdefault(image.sha256, image)
+    return list(once.values())
 
 
 def _verdict(image: ImageRecord, nearest: _Near | None, threshold_bits: int) -> Verdict:

@@ -17,9 +17,9 @@ async def at_work(ledger: Ledger, run_id: str) -> AsyncIterator[None]:
         yield
     finally:
         heart.cancel()
-        with suppress(asyncio.CancelledError):  # ours, of the line above
-            await heart
-        await ledger.end_run(run_id)
+        await asyncio.wait({heart})
+        with suppress(ArchiveError):  # a database that is away: without beats the run counts as gone by itself
+            await ledger.end_run(run_id)
 
 
 async def _beat(ledger: Ledger, run_id: str) -> None:

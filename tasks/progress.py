@@ -21,12 +21,13 @@ class Progress(Frozen):
     made: int = 0
     reused: int = 0
     failed: int = 0
+    skipped: int = 0
     spent: Cost = Cost()
 
     @property
     def settled(self) -> int:
         """Shots of which the outcome is known."""
-        return self.made + self.reused + self.failed
+        return self.made + self.reused + self.failed + self.skipped
 
 
 Watcher = Callable[[Progress], None]

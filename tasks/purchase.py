@@ -5,9 +5,19 @@ the job id is in the ledger, nothing can lead to a second submit.
 """
 
 import asyncio
+from collections.abc import Awaitable
 
 from blocks.archive.ledger import Claim, LedgerEntry, Reservation, ShotState
-from blocks.errors import BriefError, JobFailed, JobTaken, JobTimedOut, NothingAccepted, OutcomeUnknown
+from blocks.errors import (
+    BriefError,
+    IllegalTransition,
+    JobFailed,
+    JobTaken,
+    JobTimedOut,
+    NothingAccepted,
+    OutcomeUnknown,
+    ProviderUnavailable,
+)
 from blocks.provider import JobFailure, JobStatus, Money, Ticket
 from tasks.archive import archived_images
 from tasks.models import ImageRecord, Shot
@@ -66,29 +76,30 @@ class Purchase:
             OutcomeUnknown: It may have been bought and cannot be found; the money stays counted.
             BudgetExhausted: It would pass a budget.
             JobFailed: It failed before, and would fail again.
+            ProviderUnavailable: It may have been bought, and nobody could look: a later run looks again.
             JobTimedOut: Another run is buying it, and takes too long.
         """
         handles = await self.account.handles(self.shot.request.references, self.studio.archive.store)
-        try:
-            async with asyncio.timeout(self.studio.job_timeout_seconds):
-                return await self._ticket(handles)
-        except TimeoutError as error:
-            message = f"Another run has been buying {self.shot.label} for {self.studio.job_timeout_seconds:g} s."
-            raise JobTimedOut(message, provider=self.shot.provider) from error
-
-    async def _ticket(self, handles: tuple[str, ...]) -> Ticket:
+        wait_until = asyncio.get_running_loop().time() + self.studio.job_timeout_seconds
         gone: str | None = None
+        has_looked = False
         while True:
-            claim = await self._claim(handles, take_over_from=gone)
+            resubmits = has_looked and self.studio.resubmit_lost
+            claim = await self._claim(handles, take_over_from=gone, resubmit_lost=resubmits)
             if claim.won:
                 return await self._send(claim.entry, handles)
-            gone, entry = await self._wait_for_owner(claim.entry)
+            gone, entry = await self._wait_for_owner(claim.entry, wait_until)
             if entry.job_id is not None and entry.state is not ShotState.FAILED:
                 return Ticket(provider=self.shot.provider, job_id=entry.job_id, billed=entry.billed)
             if entry.state is ShotState.FAILED and not may_try_again(entry):
                 raise self._told_before(entry)
             if entry.state in {ShotState.SENDING, ShotState.LOST} and await self._takes_charge(entry):
-                return await self._find_or_lose(entry, handles)
+                try:
+                    return await self._find_or_lose(entry, handles)
+                except OutcomeUnknown:
+                    if not self.studio.resubmit_lost:
+                        raise
+                has_looked = True
 
     async def pick_up(self, entry: LedgerEntry) -> Ticket | None:
         """Goes on with a shot that a run left open; returns the receipt, or None where nothing was bought.
@@ -123,8 +134,9 @@ class Purchase:
             billed = status.billed or entry.billed or entry.reserved
             sha256s = tuple(image.sha256 for image in images)
             settled = self.studio.purse.settled(self.account, billed)
-            await self._ledger.mark_done(self.shot.key, entry.attempt, sha256s, billed, settled=settled)
-            self.studio.spend(billed)
+            marking = self._ledger.mark_done(self.shot.key, entry.attempt, sha256s, billed, settled=settled)
+            if await _was_first(marking):
+                self.studio.spend(billed)
 
     async def failed(self, failure: JobFailure, billed: Money | None) -> JobFailed:
         """Settles a job that made no picture, and returns the error to raise."""
@@ -132,7 +144,7 @@ class Purchase:
         if entry is not None:
             code = failure.reason or failure.code
             settled = self.studio.purse.settled(self.account, billed)
-            await self._ledger.mark_failed(
+            marking = self._ledger.mark_failed(
                 self.shot.key,
                 entry.attempt,
                 code,
@@ -141,7 +153,8 @@ class Purchase:
                 settled=settled,
                 retryable=failure.retryable,
             )
-            self.studio.spend(billed)
+            if await _was_first(marking):
+                self.studio.spend(billed)
         return JobFailed(
             failure.message,
             retryable=failure.retryable,
@@ -150,7 +163,7 @@ class Purchase:
             job_id=entry.job_id if entry is not None else None,
         )
 
-    async def _claim(self, handles: tuple[str, ...], *, take_over_from: str | None) -> Claim:
+    async def _claim(self, handles: tuple[str, ...], *, take_over_from: str | None, resubmit_lost: bool) -> Claim:
         price = await self.account.price(self.shot.request, handles)
         reservation = Reservation(
             shot_key=self.shot.key,
@@ -167,15 +180,26 @@ class Purchase:
         return await self._ledger.reserve(
             reservation,
             retry_failed=before is not None and before.state is ShotState.FAILED and may_try_again(before),
-            resubmit_lost=self.studio.resubmit_lost,
+            resubmit_lost=resubmit_lost,
             take_over_from=take_over_from,
         )
 
-    async def _wait_for_owner(self, entry: LedgerEntry) -> tuple[str | None, LedgerEntry]:
-        """Waits while a living run is about to send the shot. Returns the owner if it is gone, and the entry."""
+    async def _wait_for_owner(self, entry: LedgerEntry, wait_until: float) -> tuple[str | None, LedgerEntry]:
+        """Waits while a living run is about to send the shot. Returns the owner if it is gone, and the entry.
+
+        Args:
+            entry: The shot as it stands.
+            wait_until: Deadline, on the clock of the event loop.
+
+        Raises:
+            JobTimedOut: The deadline passed.
+        """
         while entry.state in {ShotState.RESERVED, ShotState.SENDING}:
             if await self._ledger.is_gone(entry.run_id):
                 return entry.run_id, entry
+            if asyncio.get_running_loop().time() >= wait_until:
+                message = f"Another run has been buying {self.shot.label} for {self.studio.job_timeout_seconds:g} s."
+                raise JobTimedOut(message, provider=self.shot.provider)
             await asyncio.sleep(WATCH_INTERVAL_SECONDS)
             entry = await self._ledger.get(self.shot.key) or entry
         return None, entry
@@ -205,17 +229,33 @@ class Purchase:
 
         Raises:
             OutcomeUnknown: It cannot be found: its money stays counted.
+            ProviderUnavailable: Nobody could look; it stays as it is, for a later run.
         """
-        provider = self.account.provider
-        for delay_seconds in SEARCH_DELAYS_SECONDS if provider.capabilities.finds_lost_jobs else ():
-            await asyncio.sleep(delay_seconds)
-            ticket = await provider.find_lost(self.shot.request, handles, entry.sent_at or entry.updated_at)
-            if ticket is not None and await self._adopts(entry, ticket):
-                return ticket
+        ticket = await self._find(entry, handles)
+        if ticket is not None:
+            return ticket
         message = _LOST.format(provider=self.shot.provider)
         if entry.state is not ShotState.LOST:
             await self._ledger.mark_lost(self.shot.key, entry.attempt, message)
         raise OutcomeUnknown(message, provider=self.shot.provider)
+
+    async def _find(self, entry: LedgerEntry, handles: tuple[str, ...]) -> Ticket | None:
+        """Looks a few times: the list may be late, or away for a moment."""
+        provider = self.account.provider
+        unread: ProviderUnavailable | None = None
+        for delay_seconds in SEARCH_DELAYS_SECONDS if provider.capabilities.finds_lost_jobs else ():
+            await asyncio.sleep(delay_seconds)
+            try:
+                ticket = await provider.find_lost(self.shot.request, handles, entry.sent_at or entry.updated_at)
+            except ProviderUnavailable as error:
+                unread = error
+                continue
+            if ticket is not None and await self._adopts(entry, ticket):
+                return ticket
+            unread = None
+        if unread is not None:
+            raise unread
+        return None
 
     async def _adopts(self, entry: LedgerEntry, ticket: Ticket) -> bool:
         try:
@@ -237,3 +277,12 @@ class Purchase:
         """Returns the entry if it is still open; a second worker may have closed it already."""
         entry = await self._ledger.get(self.shot.key)
         return entry if entry is not None and entry.state is ShotState.RUNNING else None
+
+
+async def _was_first(closing: Awaitable[LedgerEntry]) -> bool:
+    """Closes a shot that was open a moment ago; False where another worker, which collected it too, was faster."""
+    try:
+        await closing
+    except IllegalTransition:
+        return False
+    return True

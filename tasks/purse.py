@@ -75,7 +75,8 @@ async def open_purse(ledger: Ledger, archive: ImageArchive, scope: str, budget: 
         SetupError: The limits are in different units, which do not add up.
     """
     today = datetime.now(UTC)
-    caps = ((f"day/{today:%Y-%m-%d}", archive.cap_per_day), (f"month/{today:%Y-%m}", archive.cap_per_month))
+    # A space is in no campaign's name, so that no run's own budget is ever one of these.
+    caps = ((f"per day/{today:%Y-%m-%d}", archive.cap_per_day), (f"per month/{today:%Y-%m}", archive.cap_per_month))
     limits = [Limit(scope=name, most=Money(amount=cap, unit=archive.cap_unit)) for name, cap in caps if cap is not None]
     if budget is not None:
         limits.append(Limit(scope=scope, most=budget))
