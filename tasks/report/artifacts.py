@@ -6,6 +6,7 @@ The pictures travel inside the page as `data:` URIs: such a page needs no file s
 import asyncio
 import base64
 import re
+import textwrap
 from collections.abc import Iterable
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
@@ -26,6 +27,9 @@ COLUMNS = 3
 MAX_PICTURES = 100
 """On the page: Prefect stores every artifact twice, and 100 pictures are near 1 MB."""
 MAX_CAPTION = 140
+CAPTION_WIDTH = 26
+"""Characters of a caption's line, under a thumbnail of 160 pixels."""
+
 _MARKUP = re.compile(r"[&<>\"'`|\\*_\[\]~]|(?<=http):|(?<=https):|(?<=www)\.", re.IGNORECASE)
 
 
@@ -157,7 +161,10 @@ def _cell(picture: Picture) -> str:
         shown = "(cannot be read)"
     else:
         shown = f"![frame {picture.label}](data:image/jpeg;base64,{base64.b64encode(picture.thumb).decode()})"
-    return f"{shown}<br>**{picture.label}** {escape(picture.caption)}"
+    # The UI does not break the lines of a table: three columns fit its page only if we do.
+    lines = textwrap.wrap(f"{picture.label} {picture.caption}", CAPTION_WIDTH)
+    first = f"**{picture.label}**{escape(lines[0].removeprefix(picture.label))}"
+    return "<br>".join([shown, first, *(escape(line) for line in lines[1:])])
 
 
 def _failures(view: SheetView) -> str:

@@ -80,6 +80,15 @@ def test_the_page_has_figures_and_three_columns(studio: Any) -> None:
     )
 
 
+def test_captions_are_broken_into_lines(studio: Any) -> None:
+    """Prefect's page does not break the lines of a table: a long caption would push the other columns out of it."""
+    pictures = [Picture(label="1A", caption="Set the cup of image 2 into the <foreground>", thumb=b"jpeg")]
+
+    page = summary_markdown(build_view(studio.sheet()), pictures, 0, "index.html")
+
+    assert "<br>**1A** Set the cup of image 2<br>into the &lt;foreground&gt; |" in page
+
+
 def test_failures_are_told_on_the_page(furnished: Any) -> None:
     """Kind, prompt and message, each failure on one line however its message looks."""
     page = summary_markdown(build_view(furnished.sheet()), [], 0, "index.html")

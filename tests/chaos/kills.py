@@ -1,0 +1,139 @@
+"""Kills campaigns at chosen places, starts them again until they are done, and checks the books of each."""
+
+import asyncio
+import random
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import get_args
+
+from pydantic import BaseModel
+
+from blocks.provider import ProviderName
+from tests.chaos.books import Books, audit
+from tests.chaos.orders import Death, Place, brief_of
+from tests.chaos.world import World
+
+PROMPTS = 8
+KILLS_PER_CAMPAIGN = 7
+MAX_RANDOM_SECONDS = 2.5
+HELD_BACK_SECONDS = 1.0
+KNOWS_NO_PROVIDER: frozenset[Place] = frozenset(
+    {"random instant", "half written", "picture stored", "record stored", "catalogued"}
+)
+
+_ORDER = {"scenario": 0, None: 1, "sunra": 2}
+
+
+class Tally(BaseModel):
+    """What many campaigns came to."""
+
+    kills: Counter[str] = Counter()
+    runs: int = 0
+    campaigns: int = 0
+    books: list[Books] = []
+
+    @property
+    def killed(self) -> int:
+        """How many processes were killed."""
+        return self.kills.total()
+
+
+def every_place() -> list[Death]:
+    """One death for each place and, where the place knows it, each provider."""
+    providers: tuple[ProviderName, ...] = get_args(ProviderName)
+    return [
+        Death(place=place, provider=provider)
+        for place in get_args(Place)
+        for provider in ((None,) if place in KNOWS_NO_PROVIDER else providers)
+    ]
+
+
+def drawn(number: int, random_kills: int, source: random.Random) -> list[Death]:
+    """Draws deaths: every place about as often as the others, and some at random instants."""
+    aimed = [death for death in every_place() if death.place != "random instant"]
+    deaths = [aimed[index % len(aimed)] for index in range(number - random_kills)]
+    at_random = [Death(place="random instant")] * random_kills
+    mixed = [
+        death.model_copy(
+            update={"nth": source.randint(1, 3), "after_seconds": source.uniform(0.05, MAX_RANDOM_SECONDS)}
+        )
+        for death in (*deaths, *at_random)
+    ]
+    source.shuffle(mixed)
+    return mixed
+
+
+def kill_until_done(world: World, deaths: Iterable[Death]) -> Tally:
+    """Runs campaigns, each killed several times, until every death has been died and every campaign is done.
+
+    A death that a run did not come to (because it was done before) is left for the next campaign.
+    """
+    tally = Tally()
+    waiting = deque(deaths)
+    while waiting:
+        chosen = [waiting.popleft() for _ in range(min(KILLS_PER_CAMPAIGN, len(waiting)))]
+        not_died = _one_campaign(world, sorted(chosen, key=lambda death: _ORDER[death.provider]), tally)
+        waiting.extend(
+            death.model_copy(update={"nth": 1, "after_seconds": death.after_seconds / 2}) for death in not_died
+        )
+    return tally
+
+
+def _one_campaign(world: World, deaths: Sequence[Death], tally: Tally) -> Sequence[Death]:
+    """Runs one campaign to its end; returns the deaths that it escaped."""
+    world.reset()
+    archive = world.archive()
+    brief = brief_of(PROMPTS)
+    tally.campaigns += 1
+    for number, death in enumerate(deaths):
+        if death.place == "POST sent":
+            world.sandbox.clear_faults()
+            world.sandbox.fault("submit_accepted_slow", provider=death.provider, seconds=HELD_BACK_SECONDS)
+        tally.runs += 1
+        child = world.start(archive=archive, brief=brief, death=death)
+        if death.place == "random instant" and not child.wait(death.after_seconds):
+            child.kill()
+        told = child.told()
+        if told is not None:
+            assert told.error is None, told.error
+            break
+        tally.kills[death.shown] += 1
+    else:
+        number = len(deaths)
+        tally.runs += 1
+        told = world.start(archive=archive, brief=brief).told()
+    assert told is not None, world.printed()
+    assert told.error is None, told.error
+    assert set(told.failures) <= {"OutcomeUnknown"}
+    tally.books.append(asyncio.run(audit(archive, world.sandbox.jobs())))
+    return deaths[number:]
+
+
+def as_table(tally: Tally) -> str:
+    """The totals, for a person."""
+    books = tally.books
+    lost = [name for each in books for name in each.lost_and_bought]
+    rows = [
+        *((f"killed {place}", str(count)) for place, count in sorted(tally.kills.items())),
+        ("kills", str(tally.killed)),
+        ("campaigns", str(tally.campaigns)),
+        ("restarts", str(tally.runs - tally.campaigns)),
+        ("shots", str(sum(each.shots for each in books))),
+        ("submits", str(sum(each.submits for each in books))),
+        ("lost, and bought", str(len(lost))),
+        *(("", name) for name in lost),
+        ("lost, never sent", str(sum(each.lost_unsent for each in books))),
+        ("pictures", str(sum(each.pictures for each in books))),
+        ("ledger sum", _sum_shown(each.ledger for each in books)),
+        ("sandbox sum", _sum_shown(each.sandbox for each in books)),
+    ]
+    return "\n".join(f"{what:34}{figure}" for what, figure in rows)
+
+
+def _sum_shown(sums: Iterable[dict[str, Decimal]]) -> str:
+    total: dict[str, Decimal] = {}
+    for each in sums:
+        for unit, amount in each.items():
+            total[unit] = total.get(unit, Decimal(0)) + amount
+    return " + ".join(f"{amount.normalize():f} {unit}" for unit, amount in sorted(total.items())) or "nothing"
