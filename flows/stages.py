@@ -12,6 +12,8 @@ from blocks.errors import (
     AccountRefused,
     ArchiveError,
     BudgetExhausted,
+    IllegalTransition,
+    JobTaken,
     KleinbildError,
     NotStarted,
     SetupError,
@@ -26,6 +28,9 @@ from tasks.purchase import Purchase
 from tasks.references import References
 from tasks.report.task import publish_report
 from tasks.studio import Studio
+
+OF_ONE_SHOT = (IllegalTransition, JobTaken)
+"""What the ledger says when another run was faster with a shot: that shot's trouble alone."""
 
 GRACE_SECONDS = 30.0
 """How long a run that is stopped goes on collecting what it has paid for."""
@@ -98,7 +103,7 @@ async def _buy_and_collect(shot: Shot, entry: LedgerEntry | None, studio: Studio
         ticket = await submit(purchase)
         collected = await collect(purchase, ticket)
     except KleinbildError as error:
-        if isinstance(error, ENDS_THE_RUN):
+        if isinstance(error, ENDS_THE_RUN) and not isinstance(error, OF_ONE_SHOT):
             studio.halt(error)
         studio.tally.change(failed=1)
         return Made(failures=(_failure(shot, error),), bought=int(purchase.was_bought))

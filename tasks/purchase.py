@@ -221,8 +221,21 @@ class Purchase:
             self.was_bought = True
             return await self._find_or_lose(sent, handles)
         self.was_bought = True
-        await self._ledger.mark_running(self.shot.key, entry.attempt, ticket.job_id, ticket.billed)
+        await self._note(entry, ticket)
         return ticket
+
+    async def _note(self, entry: LedgerEntry, ticket: Ticket) -> None:
+        """Writes the job down, before anything else happens.
+
+        Raises:
+            IllegalTransition: The shot became another run's while this one was silent, and has another job by now.
+        """
+        try:
+            await self._ledger.mark_running(self.shot.key, entry.attempt, ticket.job_id, ticket.billed)
+        except IllegalTransition:  # this process slept for longer than its lease, and another run found its job
+            now = await self._ledger.get(self.shot.key)
+            if now is None or now.job_id != ticket.job_id:
+                raise
 
     async def _find_or_lose(self, entry: LedgerEntry, handles: tuple[str, ...]) -> Ticket:
         """Looks for the job of a submit whose answer nobody got.

@@ -163,7 +163,7 @@ def _cell(picture: Picture) -> str:
         shown = f"![frame {picture.label}](data:image/jpeg;base64,{base64.b64encode(picture.thumb).decode()})"
     # The UI does not break the lines of a table: three columns fit its page only if we do.
     lines = textwrap.wrap(f"{picture.label} {picture.caption}", CAPTION_WIDTH)
-    first = f"**{picture.label}**{escape(lines[0].removeprefix(picture.label))}"
+    first = f"**{picture.label}** {escape(lines[0].removeprefix(picture.label).strip())}"
     return "<br>".join([shown, first, *(escape(line) for line in lines[1:])])
 
 

@@ -86,7 +86,7 @@ def test_captions_are_broken_into_lines(studio: Any) -> None:
 
     page = summary_markdown(build_view(studio.sheet()), pictures, 0, "index.html")
 
-    assert "<br>**1A** Set the cup of image 2<br>into the &lt;foreground&gt; |" in page
+    assert "<br>**1A** Set the cup of image 2<br>into the &#60;foreground&#62; |" in page
 
 
 def test_failures_are_told_on_the_page(furnished: Any) -> None:
