@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 import traceback
+from decimal import Decimal
 from pathlib import Path
 
 import prefect
@@ -11,6 +12,8 @@ import prefect
 from blocks.archive.block import ImageArchive
 from blocks.errors import BudgetExhausted, KleinbildError
 from blocks.provider import PictureRequest
+from blocks.scenario.credentials import ScenarioCredentials
+from blocks.sunra.credentials import SunraCredentials
 from flows.accounts import sandbox_credentials
 from flows.campaign import campaign
 from tasks import purchase
@@ -25,6 +28,10 @@ from tests.chaos.orders import Order, Told
 
 SEARCH_DELAYS_SECONDS = (0.0, 0.1, 0.3)
 """The sandbox's list of jobs is never behind: no need to wait for it as long as for the real one."""
+
+
+SUNRA_PRICE_USD = Decimal("0.01")
+"""What the sandbox says that it charges."""
 
 
 def main(order: Order) -> None:
@@ -47,7 +54,7 @@ def _tell(result: Path, told: Told) -> None:
 
 
 def _campaign(order: Order) -> Told:
-    scenario, sunra = (each.model_copy(update=_in_flight(order)) for each in sandbox_credentials(order.origin))
+    scenario, sunra = _credentials(order)
     brief = read_brief(order.brief, Brief, shown_as="brief")
     archive = ImageArchive(root=str(order.archive))
     with prefect.tags(order.tag or "chaos"):
@@ -60,13 +67,18 @@ def _campaign(order: Order) -> Told:
     )
 
 
-def _in_flight(order: Order) -> dict[str, int]:
-    return {"max_in_flight": order.in_flight}
+def _credentials(order: Order) -> tuple[ScenarioCredentials, SunraCredentials]:
+    scenario, sunra = sandbox_credentials(order.origin)
+    limits = {"max_in_flight": order.in_flight}
+    return (
+        scenario.model_copy(update=limits),
+        sunra.model_copy(update={**limits, "price_per_image": SUNRA_PRICE_USD}),
+    )
 
 
 async def _race(order: Order) -> Told:
     """Many workers go for the same shots, each in an order of its own, and none stops at the first refusal."""
-    scenario, _ = (each.model_copy(update=_in_flight(order)) for each in sandbox_credentials(order.origin))
+    scenario, _ = _credentials(order)
     archive = ImageArchive.model_validate({"root": str(order.archive), "catalogue_url": order.catalogue_url})
     async with open_studio(
         archive,

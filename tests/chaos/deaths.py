@@ -1,4 +1,4 @@
-"""Kills this very process at a place in the product's code, without a hook in it: functions are wrapped from outside."""
+"""Kills this very process at a place in the product's code, with no hook in it: functions are wrapped from outside."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from blocks.archive.ledger import Claim, Ledger
 from blocks.archive.store import FolderStore
 from blocks.scenario.provider import ScenarioProvider
 from blocks.sunra.provider import SunraProvider
-from tests.chaos.orders import Death
+from tests.chaos.orders import Death, Place
 
 SENT_AFTER_SECONDS = 0.15
 """A POST has arrived by then, and its answer, which a fault of the sandbox holds back for longer, has not."""
@@ -49,33 +49,9 @@ def die() -> None:
 
 
 def arm(death: Death) -> None:
-    """Wraps the function that leads to the place of a death."""
-    countdown = Countdown(death)
-    match death.place:
-        case "random instant":
-            pass  # comes from outside
-        case "after claim":
-            _after(Ledger, "reserve", lambda claim, *_: countdown.reached(_won(claim)))
-        case "before POST":
-            _after(Ledger, "mark_sending", lambda entry, *_: countdown.reached(entry.provider))
-        case "POST sent":
-            _around_submits(countdown, before=_die_soon)
-        case "answer read":
-            _around_submits(countdown, before=None)
-        case "job recorded":
-            _after(Ledger, "mark_running", lambda entry, *_: countdown.reached(entry.provider))
-        case "during download":
-            _in_downloads(countdown)
-        case "half written":
-            _before_link(countdown)
-        case "picture stored":
-            _after(FolderStore, "put_if_absent", _of_key("objects/", countdown))
-        case "record stored":
-            _after(FolderStore, "put_if_absent", _of_key("records/", countdown))
-        case "catalogued":
-            _after(Catalogue, "add", lambda *_: countdown.reached())
-        case "after done":
-            _after(Ledger, "mark_done", lambda entry, *_: countdown.reached(entry.provider))
+    """Wraps the function that leads to the place of a death; `random instant` comes from outside."""
+    if death.place != "random instant":
+        _ARMED[death.place](Countdown(death))
 
 
 def _won(claim: Claim) -> str:
@@ -130,7 +106,7 @@ def _around(owner: type[Any], name: str, countdown: Countdown, before: Callable[
 def _in_downloads(countdown: Countdown) -> None:
     """Dies when the first bytes of a picture have come."""
     for owner in (ScenarioProvider, SunraProvider):
-        _around(owner, "download", countdown, before=lambda: _downloading.set(True) and None)
+        _around(owner, "download", countdown, before=_expect_bytes)
     read: Callable[..., AsyncIterator[bytes]] = httpx.Response.aiter_bytes
 
     async def wrapped(self: httpx.Response, *arguments: Any) -> AsyncIterator[bytes]:
@@ -140,6 +116,10 @@ def _in_downloads(countdown: Countdown) -> None:
             yield chunk
 
     setattr(httpx.Response, "aiter_bytes", wrapped)  # noqa: B010  # an assignment would need an ignore
+
+
+def _expect_bytes() -> None:
+    _downloading.set(True)
 
 
 def _before_link(countdown: Countdown) -> None:
@@ -152,3 +132,26 @@ def _before_link(countdown: Countdown) -> None:
         link(source, target, **options)
 
     setattr(os, "link", wrapped)  # noqa: B010  # an assignment would need an ignore
+
+
+def _after_step(name: str) -> Callable[[Countdown], None]:
+    return lambda countdown: _after(Ledger, name, lambda entry, *_: countdown.reached(entry.provider))
+
+
+def _after_put(prefix: str) -> Callable[[Countdown], None]:
+    return lambda countdown: _after(FolderStore, "put_if_absent", _of_key(prefix, countdown))
+
+
+_ARMED: dict[Place, Callable[[Countdown], None]] = {
+    "after claim": lambda countdown: _after(Ledger, "reserve", lambda claim, *_: countdown.reached(_won(claim))),
+    "before POST": _after_step("mark_sending"),
+    "POST sent": lambda countdown: _around_submits(countdown, before=_die_soon),
+    "answer read": lambda countdown: _around_submits(countdown, before=None),
+    "job recorded": _after_step("mark_running"),
+    "during download": _in_downloads,
+    "half written": _before_link,
+    "picture stored": _after_put("objects/"),
+    "record stored": _after_put("records/"),
+    "catalogued": lambda countdown: _after(Catalogue, "add", lambda *_: countdown.reached()),
+    "after done": _after_step("mark_done"),
+}

@@ -3,15 +3,16 @@
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
+from pathlib import Path
 from typing import get_args
 
 from pydantic import BaseModel
 
 from blocks.provider import ProviderName
 from tests.chaos.books import Books, audit
-from tests.chaos.orders import Death, Place, brief_of
+from tests.chaos.orders import Death, Place, Told, brief_of
 from tests.chaos.world import World
 
 PROMPTS = 8
@@ -73,41 +74,43 @@ def kill_until_done(world: World, deaths: Iterable[Death]) -> Tally:
     waiting = deque(deaths)
     while waiting:
         chosen = [waiting.popleft() for _ in range(min(KILLS_PER_CAMPAIGN, len(waiting)))]
-        not_died = _one_campaign(world, sorted(chosen, key=lambda death: _ORDER[death.provider]), tally)
-        waiting.extend(
-            death.model_copy(update={"nth": 1, "after_seconds": death.after_seconds / 2}) for death in not_died
-        )
+        escaped = _one_campaign(world, deque(sorted(chosen, key=lambda death: _ORDER[death.provider])), tally)
+        waiting.extend(_sooner(death) for death in escaped)
     return tally
 
 
-def _one_campaign(world: World, deaths: Sequence[Death], tally: Tally) -> Sequence[Death]:
+def _sooner(death: Death) -> Death:
+    return death.model_copy(update={"nth": 1, "after_seconds": death.after_seconds / 2})
+
+
+def _one_campaign(world: World, deaths: deque[Death], tally: Tally) -> Iterable[Death]:
     """Runs one campaign to its end; returns the deaths that it escaped."""
     world.reset()
     archive = world.archive()
-    brief = brief_of(PROMPTS)
     tally.campaigns += 1
-    for number, death in enumerate(deaths):
-        if death.place == "POST sent":
-            world.sandbox.clear_faults()
-            world.sandbox.fault("submit_accepted_slow", provider=death.provider, seconds=HELD_BACK_SECONDS)
+    told = None
+    while told is None:
         tally.runs += 1
-        child = world.start(archive=archive, brief=brief, death=death)
-        if death.place == "random instant" and not child.wait(death.after_seconds):
-            child.kill()
-        told = child.told()
-        if told is not None:
-            assert told.error is None, told.error
-            break
-        tally.kills[death.shown] += 1
-    else:
-        number = len(deaths)
-        tally.runs += 1
-        told = world.start(archive=archive, brief=brief).told()
-    assert told is not None, world.printed()
+        told = _one_run(world, archive, deaths[0] if deaths else None)
+        if told is None:
+            tally.kills[deaths.popleft().shown] += 1
     assert told.error is None, told.error
-    assert set(told.failures) <= {"OutcomeUnknown"}
+    assert set(told.failures) <= {"OutcomeUnknown"}, told.failures
     tally.books.append(asyncio.run(audit(archive, world.sandbox.jobs())))
-    return deaths[number:]
+    return deaths
+
+
+def _one_run(world: World, archive: Path, death: Death | None) -> Told | None:
+    """Starts the campaign, or goes on with it; returns what it tells, or None where it was killed as it should be."""
+    if death is not None and death.place == "POST sent":
+        world.sandbox.clear_faults()
+        world.sandbox.fault("submit_accepted_slow", provider=death.provider, seconds=HELD_BACK_SECONDS)
+    child = world.start(archive=archive, brief=brief_of(PROMPTS), death=death)
+    if death is not None and death.place == "random instant" and not child.wait(death.after_seconds):
+        child.kill()
+    told = child.told()
+    assert told is not None or death is not None, f"A run ended by itself, and told nothing:\n{world.printed()}"
+    return told
 
 
 def as_table(tally: Tally) -> str:

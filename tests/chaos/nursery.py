@@ -129,7 +129,7 @@ def temporary_home() -> "tempfile.TemporaryDirectory[str]":
 
 
 def _serve() -> None:
-    """Forks until nobody gives orders any more. Only children leave by `return`; the nursery itself stays in the loop."""
+    """Forks until nobody gives orders any more. A child leaves the loop, and ends as any process does."""
     from tests.chaos import child  # the side of the tests needs none of it
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel forgets killed children at once

@@ -4,6 +4,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from blocks.provider import Frozen, Money, ProviderName
 
 Place = Literal[
@@ -60,7 +62,7 @@ class Order(Frozen):
     task: Literal["campaign", "race"] = "campaign"
     origin: str
     archive: Path
-    brief: dict[str, Any] = {}
+    brief: dict[str, Any] = Field(default_factory=dict)
     tag: str = ""
     catalogue_url: str | None = None
     in_flight: int = 3

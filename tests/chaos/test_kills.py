@@ -1,3 +1,4 @@
+import logging
 import random
 
 from tests.chaos.kills import as_table, drawn, every_place, kill_until_done
@@ -15,8 +16,8 @@ def test_a_campaign_that_is_killed_anywhere_pays_once_and_keeps_what_it_paid(cha
     places = [death for death in every_place() if death.place != "random instant"]
     deaths = drawn(len(places) + RANDOM_KILLS, RANDOM_KILLS, random.Random(3))
     tally = kill_until_done(chaos, deaths)
-    print(as_table(tally))
 
+    logging.getLogger(__name__).info("%s", as_table(tally))
     assert set(tally.kills) == {death.shown for death in every_place()}
     assert tally.killed == len(places) + RANDOM_KILLS
     assert sum(books.pictures for books in tally.books) > 0

@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 
 from blocks.archive.block import ImageArchive
+from blocks.archive.layout import object_key
 from blocks.provider import Money, PictureRequest, ProviderName
 from flows.accounts import sandbox_credentials
+from tasks import ingest, purchase
 from tasks.account import Credentials
 from tasks.brief import Brief
-from tasks.models import Checks, ImageRecord, Prompt
+from tasks.models import Checks, ImageRecord, Prompt, Shot, sha256_of
 from tasks.studio import Studio, open_studio
 from tests.conftest import Sandbox
 
@@ -36,14 +38,18 @@ def brief_of() -> Callable[..., Brief]:
 
 @pytest.fixture
 def studio_with(sandbox: Sandbox, tmp_path: Path) -> OpenStudio:
-    """Opens studios over one archive; editions, budgets and fields of the credentials can be chosen."""
+    """Opens studios over one archive; its caps, fields of the credentials and all terms of a run can be chosen."""
 
     def open_one(
         *,
         edition: str = "1",
+        campaign: str = "cards",
         budget: Money | None = None,
+        caps: dict[str, Any] | None = None,
         scenario: dict[str, Any] | None = None,
         sunra: dict[str, Any] | None = None,
+        resubmit_lost: bool = False,
+        job_timeout_seconds: float = 30,
     ) -> AbstractAsyncContextManager[Studio]:
         at_scenario, at_sunra = sandbox_credentials(sandbox.origin)
         accounts: dict[ProviderName, Credentials] = {
@@ -51,13 +57,13 @@ def studio_with(sandbox: Sandbox, tmp_path: Path) -> OpenStudio:
             "sunra": at_sunra.model_copy(update=sunra or {}),
         }
         return open_studio(
-            ImageArchive(root=str(tmp_path / "archive")),
+            ImageArchive(root=str(tmp_path / "archive"), **(caps or {})),
             accounts,
-            campaign="cards",
+            campaign=campaign,
             edition=edition,
             budget=budget,
-            resubmit_lost=False,
-            job_timeout_seconds=30,
+            resubmit_lost=resubmit_lost,
+            job_timeout_seconds=job_timeout_seconds,
         )
 
     return open_one
@@ -121,3 +127,63 @@ def image_of() -> Callable[..., ImageRecord]:
         return record.model_copy(update=changes)
 
     return make
+
+
+@pytest.fixture
+def shot_of() -> Callable[..., Shot]:
+    """Makes a small generation of Scenario's, with the changes to its request that a test is about."""
+
+    def make(prompt: str = "a mug", position: int = 0, **changes: Any) -> Shot:
+        small = {"model": "model_bfl-flux-2-klein-4b-base", "seed": 1, "width_px": 128, "height_px": 128, "steps": 1}
+        return Shot(
+            provider="scenario",
+            sandbox=True,
+            request=PictureRequest.model_validate({**small, "prompt": prompt, **changes}),
+            prompt=Prompt(text=prompt, template=prompt),
+            position=position,
+        )
+
+    return make
+
+
+@pytest.fixture
+async def edit_of(
+    studio_with: OpenStudio, make_picture: Callable[..., Image.Image], encode: Callable[..., bytes]
+) -> Callable[..., Shot]:
+    """Makes an edit of Sunra's, of a picture that the archive has."""
+    data = encode(make_picture(size_px=(96, 64)), "PNG")
+    async with studio_with() as opened:
+        await opened.archive.store.put_if_absent(object_key(sha256_of(data)), data)
+
+    def make(prompt: str = "make it night", **changes: Any) -> Shot:
+        small = {"model": "black-forest-labs/flux-2-klein-4b", "seed": 1, "references": (sha256_of(data),)}
+        return Shot(
+            provider="sunra",
+            sandbox=True,
+            request=PictureRequest.model_validate({**small, "prompt": prompt, **changes}),
+            prompt=Prompt(text=prompt, template=prompt),
+            position=0,
+            step=1,
+            parent_sha256=sha256_of(data),
+        )
+
+    return make
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the pauses before a list is read again, a shot is watched again and a transfer is repeated be short."""
+    monkeypatch.setattr(purchase, "SEARCH_DELAYS_SECONDS", (0.0, 0.01, 0.01))
+    monkeypatch.setattr(purchase, "WATCH_INTERVAL_SECONDS", 0.02)
+    monkeypatch.setattr(ingest, "DOWNLOAD_PAUSE_SECONDS", 0.01)
+
+
+class Instead:
+    """An object with some of its methods replaced."""
+
+    def __init__(self, original: Any, **methods: Any) -> None:
+        self._original = original
+        self.__dict__.update(methods)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
