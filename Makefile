@@ -9,7 +9,7 @@ STATE := .kleinbild
 # Keeps the demo's Prefect away from the user's own.
 export PREFECT_HOME ?= $(CURDIR)/$(STATE)/prefect
 
-.PHONY: help demo serve test check bench format lock clean
+.PHONY: help demo serve test check bench chaos format lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,9 @@ check: $(READY) ## lint, types, import direction
 
 bench: $(READY) ## benchmarks, as ratios to named peers
 	@$(BIN)/python -m tests.benchmarks
+
+chaos: $(READY) ## kill campaigns 200 times, and hold what was paid against what was kept
+	@$(BIN)/python -m tests.chaos --kills 200
 
 format: $(READY) ## format the code
 	@$(BIN)/ruff check --fix --quiet . || true

@@ -43,6 +43,11 @@ class Books(Frozen):
     ledger: dict[str, Decimal]
     sandbox: dict[str, Decimal]
 
+    @property
+    def lost(self) -> int:
+        """How many shots were given up."""
+        return len(self.lost_and_bought) + self.lost_unsent
+
 
 async def audit(root: Path, jobs: Iterable[dict[str, Any]]) -> Books:
     """Checks every promise that a campaign which was killed, and has ended now, has to keep.
@@ -53,10 +58,10 @@ async def audit(root: Path, jobs: Iterable[dict[str, Any]]) -> Books:
     """
     sold: defaultdict[Work, list[dict[str, Any]]] = defaultdict(list)
     for job in jobs:
-        sold[_work_of_job(job)].append(job)
+        sold[work_of_job(job)].append(job)
     async with open_archive(str(root)) as archive:
         entries = await archive.ledger.in_states(*ShotState)
-        known = {_work_of_entry(entry): entry for entry in entries}
+        known = {work_of_entry(entry): entry for entry in entries}
         assert len(known) == len(entries)
         assert set(sold) <= set(known), "a job that the ledger does not know"
         for work, entry in known.items():
@@ -129,11 +134,11 @@ def _figures(known: dict[Work, LedgerEntry], sold: dict[Work, list[dict[str, Any
     )
 
 
-def _work_of_job(job: dict[str, Any]) -> Work:
+def work_of_job(job: dict[str, Any]) -> Work:
     return Work(job["provider"], job["request"]["prompt"], int(job["request"]["seed"]))
 
 
-def _work_of_entry(entry: LedgerEntry) -> Work:
+def work_of_entry(entry: LedgerEntry) -> Work:
     request = Shot.model_validate_json(entry.request_json).request
     return Work(entry.provider, request.prompt, request.seed)
 

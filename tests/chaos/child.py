@@ -9,6 +9,7 @@ from pathlib import Path
 
 import prefect
 
+import tasks.purchase
 from blocks.archive.block import ImageArchive
 from blocks.errors import BudgetExhausted, KleinbildError
 from blocks.provider import PictureRequest
@@ -16,7 +17,6 @@ from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
 from flows.accounts import sandbox_credentials
 from flows.campaign import campaign
-from tasks import purchase
 from tasks.brief import Brief
 from tasks.brief_reading import read_brief
 from tasks.generate import collect
@@ -30,13 +30,16 @@ SEARCH_DELAYS_SECONDS = (0.0, 0.1, 0.3)
 """The sandbox's list of jobs is never behind: no need to wait for it as long as for the real one."""
 
 
+TIMES_WANTED = 2
+"""Workers of one process meet at each shot, too."""
+
 SUNRA_PRICE_USD = Decimal("0.01")
 """What the sandbox says that it charges."""
 
 
 def main(order: Order) -> None:
     """Does what it is told, and tells how it ended, if it lives to do so."""
-    purchase.SEARCH_DELAYS_SECONDS = SEARCH_DELAYS_SECONDS
+    tasks.purchase.SEARCH_DELAYS_SECONDS = SEARCH_DELAYS_SECONDS
     if order.death is not None:
         arm(order.death)
     time.sleep(max(0.0, order.start_at - time.time()))
@@ -77,7 +80,7 @@ def _credentials(order: Order) -> tuple[ScenarioCredentials, SunraCredentials]:
 
 
 async def _race(order: Order) -> Told:
-    """Many workers go for the same shots, each in an order of its own, and none stops at the first refusal."""
+    """Many workers go for the same shots, in an order of this process's own, and none stops at the first refusal."""
     scenario, _ = _credentials(order)
     archive = ImageArchive.model_validate({"root": str(order.archive), "catalogue_url": order.catalogue_url})
     async with open_studio(
@@ -89,7 +92,9 @@ async def _race(order: Order) -> Told:
         resubmit_lost=False,
         job_timeout_seconds=60,
     ) as studio:
-        parts = await asyncio.gather(*(_buy(order.shots, studio) for _ in range(order.in_flight)))
+        wanted = [number for number in range(order.shots) for _ in range(TIMES_WANTED)]
+        random.shuffle(wanted)
+        parts = await asyncio.gather(*(_buy(wanted, studio) for _ in range(order.in_flight)))
     return Told(
         images=tuple(sha256 for images, _, _ in parts for sha256 in images),
         bought=sum(bought for _, bought, _ in parts),
@@ -97,19 +102,19 @@ async def _race(order: Order) -> Told:
     )
 
 
-async def _buy(shots: int, studio: Studio) -> tuple[list[str], int, list[str]]:
+async def _buy(wanted: list[int], studio: Studio) -> tuple[list[str], int, list[str]]:
     images: list[str] = []
     bought, failures = 0, []
-    for number in random.sample(range(shots), shots):
-        wanted = Purchase(race_shot(number), studio)
+    while wanted:
+        purchase = Purchase(race_shot(wanted.pop()), studio)
         try:
-            ticket = await wanted.ticket()
-            images += [image.sha256 for image in (await collect.fn(wanted, ticket)).images]
+            ticket = await purchase.ticket()
+            images += [image.sha256 for image in (await collect.fn(purchase, ticket)).images]
         except BudgetExhausted:
             continue
         except KleinbildError as error:
             failures.append(f"{type(error).__name__}: {error}")
-        bought += wanted.was_bought
+        bought += purchase.was_bought
     return images, bought, failures
 
 

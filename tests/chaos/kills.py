@@ -96,7 +96,10 @@ def _one_campaign(world: World, deaths: deque[Death], tally: Tally) -> Iterable[
             tally.kills[deaths.popleft().shown] += 1
     assert told.error is None, told.error
     assert set(told.failures) <= {"OutcomeUnknown"}, told.failures
-    tally.books.append(asyncio.run(audit(archive, world.sandbox.jobs())))
+    books = asyncio.run(audit(archive, world.sandbox.jobs()))
+    assert (books.pictures, books.lost) == (len(set(told.images)), len(told.failures))
+    assert books.shots == len(told.images) + len(told.failures) >= PROMPTS
+    tally.books.append(books)
     return deaths
 
 
