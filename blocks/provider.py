@@ -222,8 +222,15 @@ class Provider(Protocol):
         """
         ...
 
-    async def find_lost(self, request: PictureRequest, references: Sequence[str], since: datetime) -> Ticket | None:
-        """Looks for the job of a submit whose answer was lost; None where none is found or none can be found."""
+    async def find_lost(
+        self, request: PictureRequest, references: Sequence[str], since: datetime
+    ) -> tuple[Ticket, ...]:
+        """Looks for the job of a submit whose answer was lost, among all jobs since then.
+
+        Returns:
+            The jobs that were asked for the very same, the oldest first. One of them may be another shot's, which the
+            ledger knows. None where none is found, or where the provider has no list.
+        """
         ...
 
     async def cancel(self, job_id: str) -> CancelOutcome:

@@ -11,10 +11,12 @@ from blocks.archive.ledger import LedgerEntry, ShotState
 from blocks.errors import (
     AccountRefused,
     ArchiveError,
+    BadPicture,
     BudgetExhausted,
     IllegalTransition,
     JobTaken,
     KleinbildError,
+    LinkExpired,
     NotStarted,
     SetupError,
 )
@@ -105,6 +107,8 @@ async def _buy_and_collect(shot: Shot, entry: LedgerEntry | None, studio: Studio
     except KleinbildError as error:
         if isinstance(error, ENDS_THE_RUN) and not isinstance(error, OF_ONE_SHOT):
             studio.halt(error)
+        if isinstance(error, BadPicture | LinkExpired):
+            await purchase.give_up(error)
         studio.tally.change(failed=1)
         return Made(failures=(_failure(shot, error),), bought=int(purchase.was_bought))
     studio.tally.change(made=1)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from blocks.archive.layout import object_key
 from blocks.archive.store import Store
@@ -13,6 +13,9 @@ from blocks.waiting import Pace
 
 PRICE_HOLDS_SECONDS = 900.0
 """A price is asked for again after this, in runs that are long enough to see it change."""
+
+
+PRICE_DELAYS_SECONDS = (0.5, 2.0)
 
 
 class Credentials(Protocol):
@@ -50,20 +53,26 @@ class Account:
     async def price(self, request: PictureRequest, handles: Sequence[str]) -> Money | None:
         """Says what a request costs; asked once for all requests that differ in text, seed and pictures alone.
 
-        None where nobody knows, or where the provider cannot say now.
+        None where neither the API nor the block knows.
+
+        Raises:
+            ProviderUnavailable: The provider could not be asked, several times; the next request asks again.
+            RateLimited: Likewise.
         """
         alike = request.model_copy(update={"prompt": "-", "seed": 0, "references": ("",) * len(handles)})
         asked = self._prices.get(alike)
-        if asked is None or time.monotonic() - asked.at_seconds > PRICE_HOLDS_SECONDS:
+        if asked is None or _has_failed(asked.answer) or time.monotonic() - asked.at_seconds > PRICE_HOLDS_SECONDS:
             answer = asyncio.ensure_future(self._ask_price(request, handles))
             asked = self._prices[alike] = _AskedPrice(answer, time.monotonic())
         return await asyncio.shield(asked.answer)  # others wait for the same answer
 
     async def _ask_price(self, request: PictureRequest, handles: Sequence[str]) -> Money | None:
-        try:
-            return await self.provider.price(request, handles)
-        except (ProviderUnavailable, RateLimited):
-            return None  # unknown is not free: with a budget set, the caller stops here
+        for delay_seconds in PRICE_DELAYS_SECONDS:
+            try:
+                return await self.provider.price(request, handles)
+            except (ProviderUnavailable, RateLimited):  # it buys nothing, so it may be repeated
+                await asyncio.sleep(delay_seconds)
+        return await self.provider.price(request, handles)
 
     def in_unit(self, money: Money, unit: str) -> Money | None:
         """Converts to the unit of a budget, where the block knows a rate."""
@@ -78,7 +87,7 @@ class Account:
 
     async def _handle(self, sha256: str, store: Store) -> str:
         upload = self._handles.get(sha256)
-        if upload is None or (upload.done() and (upload.cancelled() or upload.exception() is not None)):
+        if upload is None or _has_failed(upload):
             upload = self._handles[sha256] = asyncio.ensure_future(self._upload(sha256, store))
         return await asyncio.shield(upload)  # others wait for the same upload
 
@@ -86,6 +95,10 @@ class Account:
         data = await store.get(object_key(sha256))
         media_type = _media_type(data)
         return await self.provider.upload(data, media_type, f"{sha256[:16]}.{media_type.removeprefix('image/')}")
+
+
+def _has_failed(answer: asyncio.Future[Any]) -> bool:
+    return answer.done() and (answer.cancelled() or answer.exception() is not None)
 
 
 def _media_type(data: bytes) -> str:

@@ -58,17 +58,17 @@ async def estimate(brief: RevisionBrief, shots: Sequence[Shot], pictures: int, s
     if shots:
         account = studio.account(shots[0].provider)
         handles = await account.handles(shots[0].request.references, studio.archive.store)
-        lines.append(await _line("generate", account, shots[0].request, len(shots), handles))
+        lines.append(await _line(studio, "generate", account, shots[0].request, len(shots), handles))
     for number, step in enumerate(brief.edits, start=1):
         account = studio.account(step.provider)
-        lines.append(await _line(f"edit {number}", account, unmade_edit(step, account), pictures))
+        lines.append(await _line(studio, f"edit {number}", account, unmade_edit(step, account), pictures))
     for line in lines:
-        studio.purse.check(studio.account(line.provider), line.price)
+        studio.purse.in_unit(studio.account(line.provider), line.price)  # refuses one that is unknown
     return Estimate(lines=tuple(lines))
 
 
 async def _line(
-    stage: str, account: Account, request: PictureRequest, shots: int, handles: Sequence[str] = ()
+    studio: Studio, stage: str, account: Account, request: PictureRequest, shots: int, handles: Sequence[str] = ()
 ) -> EstimateLine:
-    price = await account.price(request, handles)
+    price = await studio.purse.price(account, request, handles)
     return EstimateLine(stage=stage, provider=account.provider.name, shots=shots, price=price)

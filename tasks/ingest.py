@@ -7,15 +7,24 @@ import asyncio
 from datetime import UTC, datetime
 
 from blocks.archive.catalogue import CatalogueEntry
-from blocks.archive.layout import object_key, quarantine_key, record_key, thumbnail_key
+from blocks.archive.layout import object_key, quarantine_key, quarantine_reason_key, record_key, thumbnail_key
 from blocks.errors import BadPicture, LinkExpired, ProviderUnavailable
-from blocks.provider import DownloadedPicture, JobStatus, Money, Provider, RemotePicture
+from blocks.provider import DownloadedPicture, Frozen, JobStatus, Money, Provider, RemotePicture
 from tasks.checks import Examined, examine
 from tasks.models import ImageRecord, Shot, sha256_of
 from tasks.studio import Studio
 
 DOWNLOAD_ATTEMPTS = 4
 DOWNLOAD_PAUSE_SECONDS = 0.5
+
+
+class Quarantined(Frozen):
+    """Why paid bytes lie in quarantine."""
+
+    shot_key: str
+    job_id: str
+    reason: str
+    declared_type: str | None
 
 
 async def ingest(shot: Shot, status: JobStatus, studio: Studio) -> tuple[ImageRecord, ...]:
@@ -58,7 +67,7 @@ async def _keep(
     picture: DownloadedPicture, index: int, shot: Shot, job_id: str, cost: Money | None, studio: Studio
 ) -> ImageRecord:
     sha256 = sha256_of(picture.data)
-    examined = await _examine(picture, sha256, shot, studio)
+    examined = await _examine(picture, sha256, shot, job_id, studio)
     record = ImageRecord(
         sha256=sha256,
         shot_key=shot.key,
@@ -85,13 +94,15 @@ async def _keep(
     return record
 
 
-async def _examine(picture: DownloadedPicture, sha256: str, shot: Shot, studio: Studio) -> Examined:
-    """Decodes the bytes. Paid bytes that fail are never thrown away: they go to quarantine."""
+async def _examine(picture: DownloadedPicture, sha256: str, shot: Shot, job_id: str, studio: Studio) -> Examined:
+    """Decodes the bytes. Paid bytes that fail are never thrown away: they go to quarantine, with the reason."""
     try:
         async with studio.decoding:
             return await asyncio.to_thread(examine, picture.data, f"The picture of {shot.label}")
-    except BadPicture:
+    except BadPicture as error:
+        why = Quarantined(shot_key=shot.key, job_id=job_id, reason=str(error), declared_type=picture.media_type)
         await studio.archive.store.put_if_absent(quarantine_key(sha256), picture.data)
+        await studio.archive.store.put_if_absent(quarantine_reason_key(sha256), why.model_dump_json(indent=1).encode())
         raise
 
 

@@ -9,31 +9,24 @@ from collections.abc import Awaitable
 
 from blocks.archive.ledger import Claim, LedgerEntry, Reservation, ShotState
 from blocks.errors import (
+    BadPicture,
     BriefError,
     IllegalTransition,
     JobFailed,
-    JobTaken,
     JobTimedOut,
+    LinkExpired,
     NothingAccepted,
     OutcomeUnknown,
-    ProviderUnavailable,
 )
 from blocks.provider import JobFailure, JobStatus, Money, Ticket
 from tasks.archive import archived_images
+from tasks.lost import find_or_lose
 from tasks.models import ImageRecord, Shot
 from tasks.studio import Studio
-
-SEARCH_DELAYS_SECONDS = (0.0, 2.0, 5.0)
-"""A job whose answer was lost may take a moment to appear in the provider's list."""
 
 WATCH_INTERVAL_SECONDS = 0.25
 PASSING_FAILURES = frozenset({"service_provider_error", "internal_server_error"})
 """Sunra's codes for trouble on their side, which they do not mark as retryable or not in older answers."""
-
-_LOST = (
-    "{provider} was asked for this shot and its answer was lost. It may have been bought and cannot be found, so its "
-    "price stays counted and it is not asked again. `on_lost: resubmit` in the brief would."
-)
 
 
 def may_try_again(entry: LedgerEntry) -> bool:
@@ -67,6 +60,7 @@ class Purchase:
         self.account = studio.account(shot.provider)
         self.was_bought = False  # by this very object: the provider has the job, or may have it
         self._ledger = studio.archive.ledger
+        self._sent: LedgerEntry | None = None  # the running attempt, if this very object has sent it
 
     async def ticket(self) -> Ticket:
         """Buys the shot, or waits for the receipt of whoever does.
@@ -79,23 +73,25 @@ class Purchase:
             ProviderUnavailable: It may have been bought, and nobody could look: a later run looks again.
             JobTimedOut: Another run is buying it, and takes too long.
         """
+        known = await self._ledger.get(self.shot.key) if self.attempt else None
+        if known is not None and known.job_id is not None and known.state in {ShotState.RUNNING, ShotState.DONE}:
+            return self._receipt(known)
         handles = await self.account.handles(self.shot.request.references, self.studio.archive.store)
         wait_until = asyncio.get_running_loop().time() + self.studio.job_timeout_seconds
         gone: str | None = None
         has_looked = False
         while True:
-            resubmits = has_looked and self.studio.resubmit_lost
-            claim = await self._claim(handles, take_over_from=gone, resubmit_lost=resubmits)
+            claim = await self._claim(handles, known, take_over_from=gone, has_looked=has_looked)
             if claim.won:
                 return await self._send(claim.entry, handles)
-            gone, entry = await self._wait_for_owner(claim.entry, wait_until)
-            if entry.job_id is not None and entry.state is not ShotState.FAILED:
-                return Ticket(provider=self.shot.provider, job_id=entry.job_id, billed=entry.billed)
-            if entry.state is ShotState.FAILED and not may_try_again(entry):
-                raise self._told_before(entry)
-            if entry.state in {ShotState.SENDING, ShotState.LOST} and await self._takes_charge(entry):
+            gone, known = await self._wait_for_owner(claim.entry, wait_until)
+            if known.job_id is not None and known.state is not ShotState.FAILED:
+                return self._receipt(known)
+            if known.state is ShotState.FAILED and not may_try_again(known):
+                raise self._told_before(known)
+            if known.state in {ShotState.SENDING, ShotState.LOST} and await self._takes_charge(known):
                 try:
-                    return await self._find_or_lose(entry, handles)
+                    return await find_or_lose(self.shot, known, self.studio)
                 except OutcomeUnknown:
                     if not self.studio.resubmit_lost:
                         raise
@@ -111,17 +107,18 @@ class Purchase:
             OutcomeUnknown: It may have been bought and cannot be found.
         """
         if entry.job_id is not None:
-            return Ticket(provider=self.shot.provider, job_id=entry.job_id, billed=entry.billed)
+            return self._receipt(entry)
         if entry.state is ShotState.RESERVED:
             await self._ledger.release(self.shot.key, entry.attempt, None, "Its run ended before it was sent.")
             return None
         if not await self._takes_charge(entry):
             raise OutcomeUnknown(f"Another run is looking for {self.shot.label}.", provider=self.shot.provider)
-        handles = await self.account.handles(self.shot.request.references, self.studio.archive.store)
-        return await self._find_or_lose(entry, handles)
+        return await find_or_lose(self.shot, entry, self.studio)
 
     async def images_of_another(self) -> tuple[ImageRecord, ...]:
         """Returns the images if another run has brought them home in the meantime."""
+        if self.was_bought:
+            return ()
         entry = await self._ledger.get(self.shot.key)
         if entry is None or entry.state is not ShotState.DONE:
             return ()
@@ -142,12 +139,11 @@ class Purchase:
         """Settles a job that made no picture, and returns the error to raise."""
         entry = await self._running()
         if entry is not None:
-            code = failure.reason or failure.code
             settled = self.studio.purse.settled(self.account, billed)
             marking = self._ledger.mark_failed(
                 self.shot.key,
                 entry.attempt,
-                code,
+                failure.code,
                 failure.message,
                 billed,
                 settled=settled,
@@ -163,8 +159,20 @@ class Purchase:
             job_id=entry.job_id if entry is not None else None,
         )
 
-    async def _claim(self, handles: tuple[str, ...], *, take_over_from: str | None, resubmit_lost: bool) -> Claim:
-        price = await self.account.price(self.shot.request, handles)
+    async def give_up(self, error: BadPicture | LinkExpired) -> None:
+        """Closes a shot whose picture was paid for and cannot be had: no later run would fare better.
+
+        A link that the provider renews is no reason to give up.
+        """
+        if isinstance(error, LinkExpired) and self.account.provider.capabilities.renews_links:
+            return
+        code = "bad_picture" if isinstance(error, BadPicture) else "link_expired"
+        await self.failed(JobFailure(code=code, message=str(error), retryable=False), None)
+
+    async def _claim(
+        self, handles: tuple[str, ...], known: LedgerEntry | None, *, take_over_from: str | None, has_looked: bool
+    ) -> Claim:
+        price = await self.studio.purse.price(self.account, self.shot.request, handles)
         reservation = Reservation(
             shot_key=self.shot.key,
             provider=self.shot.provider,
@@ -174,15 +182,17 @@ class Purchase:
             edition=self.studio.run.edition,
             run_id=self.studio.run.run_id,
             price=price,
-            charges=self.studio.purse.charges(self.account, price),
+            charges=await self.studio.purse.charges(self.account, price),
         )
-        before = await self._ledger.get(self.shot.key)
         return await self._ledger.reserve(
             reservation,
-            retry_failed=before is not None and before.state is ShotState.FAILED and may_try_again(before),
-            resubmit_lost=resubmit_lost,
+            retry_failed=known is not None and known.state is ShotState.FAILED and may_try_again(known),
+            resubmit_lost=has_looked and self.studio.resubmit_lost,
             take_over_from=take_over_from,
         )
+
+    def _receipt(self, entry: LedgerEntry) -> Ticket:
+        return Ticket(provider=self.shot.provider, job_id=entry.job_id or "", billed=entry.billed)
 
     async def _wait_for_owner(self, entry: LedgerEntry, wait_until: float) -> tuple[str | None, LedgerEntry]:
         """Waits while a living run is about to send the shot. Returns the owner if it is gone, and the entry.
@@ -219,7 +229,7 @@ class Purchase:
             raise
         except OutcomeUnknown:
             self.was_bought = True
-            return await self._find_or_lose(sent, handles)
+            return await find_or_lose(self.shot, sent, self.studio, handles)
         self.was_bought = True
         await self._note(entry, ticket)
         return ticket
@@ -231,51 +241,11 @@ class Purchase:
             IllegalTransition: The shot became another run's while this one was silent, and has another job by now.
         """
         try:
-            await self._ledger.mark_running(self.shot.key, entry.attempt, ticket.job_id, ticket.billed)
+            self._sent = await self._ledger.mark_running(self.shot.key, entry.attempt, ticket.job_id, ticket.billed)
         except IllegalTransition:  # this process slept for longer than its lease, and another run found its job
             now = await self._ledger.get(self.shot.key)
             if now is None or now.job_id != ticket.job_id:
                 raise
-
-    async def _find_or_lose(self, entry: LedgerEntry, handles: tuple[str, ...]) -> Ticket:
-        """Looks for the job of a submit whose answer nobody got.
-
-        Raises:
-            OutcomeUnknown: It cannot be found: its money stays counted.
-            ProviderUnavailable: Nobody could look; it stays as it is, for a later run.
-        """
-        ticket = await self._find(entry, handles)
-        if ticket is not None:
-            return ticket
-        message = _LOST.format(provider=self.shot.provider)
-        if entry.state is not ShotState.LOST:
-            await self._ledger.mark_lost(self.shot.key, entry.attempt, message)
-        raise OutcomeUnknown(message, provider=self.shot.provider)
-
-    async def _find(self, entry: LedgerEntry, handles: tuple[str, ...]) -> Ticket | None:
-        """Looks a few times: the list may be late, or away for a moment."""
-        provider = self.account.provider
-        unread: ProviderUnavailable | None = None
-        for delay_seconds in SEARCH_DELAYS_SECONDS if provider.capabilities.finds_lost_jobs else ():
-            await asyncio.sleep(delay_seconds)
-            try:
-                ticket = await provider.find_lost(self.shot.request, handles, entry.sent_at or entry.updated_at)
-            except ProviderUnavailable as error:
-                unread = error
-                continue
-            if ticket is not None and await self._adopts(entry, ticket):
-                return ticket
-            unread = None
-        if unread is not None:
-            raise unread
-        return None
-
-    async def _adopts(self, entry: LedgerEntry, ticket: Ticket) -> bool:
-        try:
-            await self._ledger.adopt(self.shot.key, entry.attempt, ticket.job_id)
-        except JobTaken:  # a job that looks the same, and is another shot's
-            return False
-        return True
 
     def _told_before(self, entry: LedgerEntry) -> JobFailed:
         return JobFailed(
@@ -288,6 +258,8 @@ class Purchase:
 
     async def _running(self) -> LedgerEntry | None:
         """Returns the entry if it is still open; a second worker may have closed it already."""
+        if self._sent is not None:
+            return self._sent
         entry = await self._ledger.get(self.shot.key)
         return entry if entry is not None and entry.state is ShotState.RUNNING else None
 

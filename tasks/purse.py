@@ -3,20 +3,26 @@
 An unknown price never counts as zero: where there is any limit, it stops before spending.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from blocks.archive.block import ImageArchive
 from blocks.archive.ledger import Charge, Ledger
-from blocks.errors import SetupError
-from blocks.provider import Frozen, Money, ProviderName
+from blocks.errors import ProviderUnavailable, RateLimited, SetupError
+from blocks.provider import Frozen, Money, PictureRequest, ProviderName
 from tasks.account import Account
 
 _PRICE_FIELDS = {"scenario": "price_per_creative_unit", "sunra": "price_per_image"}
 
 
 class Limit(Frozen):
-    """A budget by its name in the ledger, and the most that it allows."""
+    """The most that may be spent under a name, which may hold a date: a cap per day has another name each day.
+
+    Attributes:
+        scope: Name of the budget in the ledger, as a pattern of `strftime`.
+        most: What it allows.
+    """
 
     scope: str
     most: Money
@@ -26,33 +32,64 @@ class Purse:
     """Turns prices into charges on all limits at once.
 
     Args:
-        limits: Budgets that are open in the ledger, all in one unit; none where anything may be spent.
+        ledger: Where the budgets are counted.
+        limits: All in one unit; none where anything may be spent.
     """
 
-    def __init__(self, limits: tuple[Limit, ...] = ()) -> None:
+    def __init__(self, ledger: Ledger, limits: tuple[Limit, ...] = ()) -> None:
+        self._ledger = ledger
         self._limits = limits
         self._unit = limits[0].most.unit if limits else None
+        self._open: set[str] = set()
 
-    def check(self, account: Account, price: Money | None) -> None:
-        """Refuses a price that is unknown in the unit of the limits.
+    @property
+    def is_limited(self) -> bool:
+        """True where a price has to be known before anything is bought."""
+        return self._unit is not None
+
+    async def price(self, account: Account, request: PictureRequest, handles: Sequence[str]) -> Money | None:
+        """Asks a price. Where nothing limits what is spent, an answer that does not come is no reason to stop.
 
         Raises:
-            SetupError: It is; the message says which price is missing, and where to put it.
+            ProviderUnavailable: There is a limit, and the provider could not be asked.
+            RateLimited: Likewise.
         """
-        self.charges(account, price)
+        try:
+            return await account.price(request, handles)
+        except (ProviderUnavailable, RateLimited):
+            if self.is_limited:
+                raise
+            return None
 
-    def charges(self, account: Account, price: Money | None) -> tuple[Charge, ...]:
-        """Says what a price takes from each limit.
+    def in_unit(self, account: Account, price: Money | None) -> Money | None:
+        """Says a price in the unit of the limits; None where there are none.
 
         Raises:
             SetupError: There is a limit, and the price is unknown in its unit.
         """
         if self._unit is None:
-            return ()
+            return None
         known = None if price is None else account.in_unit(price, self._unit)
         if known is None:
             raise SetupError(_price_is_missing(account.provider.name, price, self._unit))
-        return tuple(Charge(scope=limit.scope, amount=known.amount) for limit in self._limits)
+        return known
+
+    async def charges(self, account: Account, price: Money | None) -> tuple[Charge, ...]:
+        """Says what a price takes from each limit, by the name that it has today.
+
+        Raises:
+            SetupError: As in `in_unit`.
+        """
+        known = self.in_unit(account, price)
+        if known is None:
+            return ()
+        now = datetime.now(UTC)
+        scopes = [(now.strftime(limit.scope), limit.most) for limit in self._limits]
+        for scope, most in scopes:
+            if scope not in self._open:
+                await self._ledger.open_budget(scope, most)
+                self._open.add(scope)
+        return tuple(Charge(scope=scope, amount=known.amount) for scope, _ in scopes)
 
     def settled(self, account: Account, billed: Money | None) -> Decimal | None:
         """Says what a bill takes from the limits in the end; None keeps what was reserved."""
@@ -63,10 +100,10 @@ class Purse:
 
 
 async def open_purse(ledger: Ledger, archive: ImageArchive, scope: str, budget: Money | None) -> Purse:
-    """Opens the budgets that a run is bound by.
+    """Makes the purse of a run.
 
     Args:
-        ledger: Where they are counted.
+        ledger: Where its budgets are counted.
         archive: Its caps per day and per month (UTC) bind all of its runs together.
         scope: Name of the run's own budget.
         budget: Its limit, if it has one.
@@ -74,21 +111,19 @@ async def open_purse(ledger: Ledger, archive: ImageArchive, scope: str, budget: 
     Raises:
         SetupError: The limits are in different units, which do not add up.
     """
-    today = datetime.now(UTC)
     # A space is in no campaign's name, so that no run's own budget is ever one of these.
-    caps = ((f"per day/{today:%Y-%m-%d}", archive.cap_per_day), (f"per month/{today:%Y-%m}", archive.cap_per_month))
+    caps = (("per day/%Y-%m-%d", archive.cap_per_day), ("per month/%Y-%m", archive.cap_per_month))
     limits = [Limit(scope=name, most=Money(amount=cap, unit=archive.cap_unit)) for name, cap in caps if cap is not None]
     if budget is not None:
-        limits.append(Limit(scope=scope, most=budget))
+        limits.append(Limit(scope=scope.replace("%", "%%"), most=budget))
+        await ledger.open_budget(scope, budget)
     units = sorted({limit.most.unit for limit in limits})
     if len(units) > 1:
         raise SetupError(
             f"The budget and the archive's caps are in different units, {' and '.join(units)}. "
             "Put them into one: a budget has a `unit`, the archive block a `cap_unit`."
         )
-    for limit in limits:
-        await ledger.open_budget(limit.scope, limit.most)
-    return Purse(tuple(limits))
+    return Purse(ledger, tuple(limits))
 
 
 def _price_is_missing(provider: ProviderName, price: Money | None, unit: str) -> str:

@@ -150,11 +150,10 @@ class ScenarioProvider:
         """Fetches a picture without credentials, within the block's limits of size and time."""
         return await self._client.download(picture.url, max_size_bytes=self._max_picture_size_bytes)
 
-    async def find_lost(self, request: PictureRequest, references: Sequence[str], since: datetime) -> Ticket | None:
+    async def find_lost(
+        self, request: PictureRequest, references: Sequence[str], since: datetime
+    ) -> tuple[Ticket, ...]:
         """Looks for the job of a submit whose answer was lost, in the list of all jobs since then.
-
-        Two jobs that match are none: nothing tells which of them is ours, and adopting the wrong one would file a
-        picture under another shot.
 
         Args:
             request: What was submitted.
@@ -169,10 +168,8 @@ class ScenarioProvider:
             for job in await self._client.jobs_created_after(earliest)
             if is_job_of(job, wanted, earliest=earliest, compares_references=compares_references)
         }
-        if len(matches) != 1:
-            return None
-        (job,) = matches.values()
-        return Ticket(provider=PROVIDER, job_id=job.job_id, billed=_billed(job))
+        oldest_first = sorted(matches.values(), key=lambda job: (job.created_at or since, job.job_id))
+        return tuple(Ticket(provider=PROVIDER, job_id=job.job_id, billed=_billed(job)) for job in oldest_first)
 
     async def cancel(self, job_id: str) -> CancelOutcome:
         """Asks to cancel a job. Scenario cancels only jobs of its older kind (official SDK), so expect REFUSED."""

@@ -145,9 +145,11 @@ class SunraProvider:
         """Fetches a picture, without the key."""
         return await self._client.download(picture.url)
 
-    async def find_lost(self, request: PictureRequest, references: Sequence[str], since: datetime) -> Ticket | None:
+    async def find_lost(
+        self, request: PictureRequest, references: Sequence[str], since: datetime
+    ) -> tuple[Ticket, ...]:
         """Finds nothing, always: Sunra has no list of requests."""
-        return None
+        return ()
 
     async def cancel(self, job_id: str) -> CancelOutcome:
         """Asks to cancel. What Sunra then does is not documented: keep polling."""

@@ -11,6 +11,7 @@ from blocks.errors import (
     BriefError,
     IllegalTransition,
     JobFailed,
+    JobTaken,
     KleinbildError,
     OutcomeUnknown,
     ProviderError,
@@ -29,6 +30,8 @@ def facts_of(error: type[KleinbildError]) -> dict[str, Any]:
         facts |= {"where": "edits.0.references"}
     if issubclass(error, IllegalTransition):
         facts |= {"shot_key": "ab12"}
+    if issubclass(error, JobTaken):
+        facts |= {"shot_key": "ab12", "job_id": "job_1"}
     if issubclass(error, ProviderError):
         facts |= {"provider": "sunra", "status_code": 403, "code": "X", "request_id": "req_1", "job_id": "pd_1"}
     if issubclass(error, RateLimited):

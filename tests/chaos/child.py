@@ -9,7 +9,7 @@ from pathlib import Path
 
 import prefect
 
-import tasks.purchase
+import tasks.lost
 from blocks.archive.block import ImageArchive
 from blocks.errors import BudgetExhausted, KleinbildError
 from blocks.provider import PictureRequest
@@ -39,7 +39,7 @@ SUNRA_PRICE_USD = Decimal("0.01")
 
 def main(order: Order) -> None:
     """Does what it is told, and tells how it ended, if it lives to do so."""
-    tasks.purchase.SEARCH_DELAYS_SECONDS = SEARCH_DELAYS_SECONDS
+    tasks.lost.SEARCH_DELAYS_SECONDS = SEARCH_DELAYS_SECONDS
     if order.death is not None:
         arm(order.death)
     time.sleep(max(0.0, order.start_at - time.time()))

@@ -16,7 +16,7 @@ from PIL import Image
 
 import blocks.waiting
 import tasks.ingest
-import tasks.purchase
+import tasks.lost
 from blocks.archive.block import ImageArchive
 from blocks.archive.layout import object_key
 from blocks.archive.ledger import LedgerEntry, ShotState
@@ -46,7 +46,7 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
     """Shortens the product's pauses, and puts plain loops in the place of Prefect's tasks."""
     patch.setattr(blocks.waiting, "FIRST_BACKOFF_SECONDS", HELD_UP_SECONDS)
     patch.setattr(tasks.ingest, "DOWNLOAD_PAUSE_SECONDS", HELD_UP_SECONDS)
-    patch.setattr(tasks.purchase, "SEARCH_DELAYS_SECONDS", (0.0, HELD_UP_SECONDS))
+    patch.setattr(tasks.lost, "SEARCH_DELAYS_SECONDS", (0.0, HELD_UP_SECONDS))
     patch.setattr(stages, "submit", _retried(submit.fn, SUBMIT_RETRIES, is_safe_to_submit_again))
     patch.setattr(stages, "collect", _retried(collect.fn, COLLECT_RETRIES, is_safe_to_collect_again))
 

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -88,10 +88,11 @@ def _one_campaign(world: World, deaths: deque[Death], tally: Tally) -> Iterable[
     world.reset()
     archive = world.archive()
     tally.campaigns += 1
+    brief = brief_of(PROMPTS, seed=tally.campaigns)
     told = None
     while told is None:
         tally.runs += 1
-        told = _one_run(world, archive, deaths[0] if deaths else None)
+        told = _one_run(world, archive, brief, deaths[0] if deaths else None)
         if told is None:
             tally.kills[deaths.popleft().shown] += 1
     assert told.error is None, told.error
@@ -103,12 +104,12 @@ def _one_campaign(world: World, deaths: deque[Death], tally: Tally) -> Iterable[
     return deaths
 
 
-def _one_run(world: World, archive: Path, death: Death | None) -> Told | None:
+def _one_run(world: World, archive: Path, brief: dict[str, Any], death: Death | None) -> Told | None:
     """Starts the campaign, or goes on with it; returns what it tells, or None where it was killed as it should be."""
     if death is not None and death.place == "POST sent":
         world.sandbox.clear_faults()
         world.sandbox.fault("submit_accepted_slow", provider=death.provider, seconds=HELD_BACK_SECONDS)
-    child = world.start(archive=archive, brief=brief_of(PROMPTS), death=death)
+    child = world.start(archive=archive, brief=brief, death=death)
     if death is not None and death.place == "random instant" and not child.wait(death.after_seconds):
         child.kill()
     told = child.told()

@@ -52,7 +52,8 @@ def faults(draw: st.DrawFn) -> dict[str, Any]:
     if kind.endswith("_slow") or kind == "submit_cooldown":
         fault["seconds"] = draw(st.sampled_from([0.05, 0.3]))
     if kind.endswith("_error"):
-        fault["http_status"] = draw(st.sampled_from([429, 500, 502, 503, 504]))
+        refusals = [] if kind == "submit_accepted_error" else [429]  # a refusal of what was accepted would be a lie
+        fault["http_status"] = draw(st.sampled_from([500, 502, 503, 504, *refusals]))
     if kind == "job_fails":
         fault["error"] = draw(st.sampled_from(ERRORS[provider]))
         fault["refund"] = provider == "sunra" or draw(st.booleans())

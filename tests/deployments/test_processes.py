@@ -3,6 +3,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -89,11 +90,21 @@ def test_a_command_gives_its_exit_code() -> None:
     assert run([sys.executable, "-c", "raise SystemExit(7)"]) == 7
 
 
+@pytest.fixture
+def obeys_ctrl_c() -> Iterator[None]:
+    """A test run in the background ignores SIGINT; here it is to obey."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("obeys_ctrl_c")
 def test_ctrl_c_leaves_a_command_its_own_end(tmp_path: Path) -> None:
     """Ctrl-C goes to the whole group: the command is waited for, and its own code is the answer."""
     begun = tmp_path / "begun"
     script = f"""
-import os, pathlib, time
+import os, pathlib, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     pathlib.Path({str(begun)!r}).write_text(f"{{os.getpid()}}.")
     time.sleep(60)

@@ -119,9 +119,9 @@ def test_bytes_that_are_no_picture_are_kept_aside(workplace: Workplace, sandbox:
     assert result.failures == ()
     assert len(sandbox.jobs()) == 2
     assert sandbox.struck() == [1]
-    kept = [path.read_bytes() for path in (workplace.archive / "quarantine").rglob("*") if path.is_file()]
-    assert len(kept) == 1
-    assert not kept[0].startswith(b"\x89PNG")
+    kept, why = sorted(path for path in (workplace.archive / "quarantine").rglob("*") if path.is_file())
+    assert not kept.read_bytes().startswith(b"\x89PNG")
+    assert why.name == f"{kept.name}.json"
 
 
 def test_a_job_that_takes_too_long_is_collected_by_the_next_run(workplace: Workplace, sandbox: Sandbox) -> None:

@@ -1,5 +1,6 @@
 """Whole processes, as people start them: what is left in Prefect's database and on the terminal when they end."""
 
+import functools
 import os
 import signal
 import sqlite3
@@ -76,7 +77,11 @@ def test_ctrl_c_ends_in_peace_and_the_next_run_goes_on(
     command += ["--archive", str(tmp_path / "archive")]
     settings = environment(PREFECT_API_URL=prefect_server, PREFECT_HOME=str(tmp_path / "home"))
     sandbox.fault("job_slow", seconds=4, times=None)
-    with subprocess.Popen(command, cwd=ROOT, env=settings, stderr=subprocess.PIPE, text=True) as process:
+    # A test run in the background ignores SIGINT, and so would its children: this one is to obey.
+    obey = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(
+        command, cwd=ROOT, env=settings, stderr=subprocess.PIPE, text=True, preexec_fn=obey
+    ) as process:
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while len(sandbox.jobs()) < 12:
             assert process.poll() is None

@@ -15,7 +15,7 @@ from blocks.archive.block import ImageArchive
 from blocks.archive.layout import object_key
 from blocks.provider import Money, PictureRequest, ProviderName
 from flows.accounts import sandbox_credentials
-from tasks import ingest, purchase
+from tasks import account, ingest, lost, purchase
 from tasks.account import Credentials
 from tasks.brief import Brief
 from tasks.models import Checks, ImageRecord, Prompt, Shot, sha256_of
@@ -173,7 +173,8 @@ async def edit_of(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets the pauses before a list is read again, a shot is watched again and a transfer is repeated be short."""
-    monkeypatch.setattr(purchase, "SEARCH_DELAYS_SECONDS", (0.0, 0.01, 0.01))
+    monkeypatch.setattr(lost, "SEARCH_DELAYS_SECONDS", (0.0, 0.01, 0.01))
+    monkeypatch.setattr(account, "PRICE_DELAYS_SECONDS", (0.01, 0.01))
     monkeypatch.setattr(purchase, "WATCH_INTERVAL_SECONDS", 0.02)
     monkeypatch.setattr(ingest, "DOWNLOAD_PAUSE_SECONDS", 0.01)
 

@@ -98,14 +98,23 @@ async def test_references_change_a_price_by_their_number(
 
 
 @pytest.mark.parametrize("error", [ProviderUnavailable("away"), RateLimited("slow down")])
-async def test_a_price_that_cannot_be_had_now_is_unknown(account: Account, shot_of: ShotOf, error: Exception) -> None:
-    """It is None, never zero: with a budget set, whoever asked stops."""
+@pytest.mark.usefixtures("impatient")
+async def test_a_price_is_asked_again_when_the_provider_was_away(
+    account: Account, shot_of: ShotOf, error: Exception
+) -> None:
+    """Asking buys nothing, so it is repeated; what failed is not remembered for the next shot."""
+    troubles = [error, error, error, error]
+    price = account.provider.price
 
-    async def away(*_: object) -> Money:
-        raise error
+    async def away(*given: Any) -> Money | None:
+        if troubles:
+            raise troubles.pop()
+        return await price(*given)
 
     account.provider = Instead(account.provider, price=away)
-    assert await account.price(shot_of().request, ()) is None
+    with pytest.raises(type(error)):
+        await account.price(shot_of().request, ())
+    assert await account.price(shot_of().request, ()) == Money(amount=Decimal("0.25"), unit="CU")
 
 
 async def test_a_refused_account_is_told_to_everybody(account: Account, shot_of: ShotOf) -> None:

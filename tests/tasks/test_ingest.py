@@ -11,7 +11,7 @@ from blocks.provider import JobStatus
 from blocks.waiting import wait_until_final
 from tasks import ingest as module
 from tasks.archive import read_record
-from tasks.ingest import ingest
+from tasks.ingest import Quarantined, ingest
 from tasks.models import Shot, sha256_of
 from tasks.purchase import Purchase
 from tasks.studio import Studio
@@ -32,9 +32,15 @@ async def finished(shot: Shot, studio: Studio) -> JobStatus:
 
 
 def kept(studio: Studio, folder: str) -> list[bytes]:
-    """The content of everything that lies in one folder of the archive."""
-    files = (Path(studio.archive.root) / folder).rglob("*")
-    return [path.read_bytes() for path in sorted(files) if path.is_file()]
+    """The content of everything that lies in one folder of the archive; without the reasons, in quarantine."""
+    files = sorted(path for path in (Path(studio.archive.root) / folder).rglob("*") if path.is_file())
+    return [path.read_bytes() for path in files if folder != "quarantine" or path.suffix != ".json"]
+
+
+def reasons(studio: Studio) -> list[Quarantined]:
+    """Why bytes lie in quarantine."""
+    files = (Path(studio.archive.root) / "quarantine").rglob("*.json")
+    return [Quarantined.model_validate_json(path.read_bytes()) for path in files]
 
 
 async def test_a_picture_is_kept_with_everything_about_it(studio: Studio, shot_of: ShotOf, sandbox: Sandbox) -> None:
@@ -151,6 +157,9 @@ async def test_bytes_of_another_type_lie_in_quarantine(studio: Studio, shot_of: 
     with pytest.raises(BadPicture, match="no complete PNG, JPEG or WebP picture"):
         await ingest(shot_of(), await finished(shot_of(), studio), studio)
     assert kept(studio, "quarantine") == [b"this is not a picture"]
+    (why,) = reasons(studio)
+    assert why.shot_key == shot_of().key
+    assert "is no complete PNG, JPEG or WebP picture" in why.reason
     assert (kept(studio, "objects"), kept(studio, "records"), await studio.archive.catalogue.count()) == ([], [], 0)
 
 

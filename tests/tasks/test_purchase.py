@@ -241,8 +241,8 @@ async def test_the_list_is_read_again_before_anything_is_bought_again(
     """A job that came late into the list is adopted even by a run that may buy lost shots again."""
     account, shot = thrifty.account("scenario"), shot_of()
 
-    async def finds_nothing(*_: object) -> None:
-        return None
+    async def finds_nothing(*_: object) -> tuple[()]:
+        return ()
 
     account.provider = Instead(account.provider, find_lost=finds_nothing)
     sandbox.fault("submit_accepted_reply_dropped")

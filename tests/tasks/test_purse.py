@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from blocks.archive.ledger import Charge, ShotState
-from blocks.errors import BudgetExhausted, SetupError
+from blocks.errors import BudgetExhausted, ProviderUnavailable, SetupError
 from blocks.provider import Money, ProviderName
 from tasks.generate import collect
 from tasks.models import Shot
@@ -15,6 +15,7 @@ from tasks.purchase import Purchase
 from tasks.purse import Limit, Purse
 from tasks.studio import Studio
 from tests.conftest import Sandbox
+from tests.tasks.conftest import Instead
 
 OpenStudio = Callable[..., AbstractAsyncContextManager[Studio]]
 ShotOf = Callable[..., Shot]
@@ -50,18 +51,23 @@ async def committed(studio: Studio, scope: str) -> Decimal:
     return budget.committed.amount
 
 
-PURSE = Purse((Limit(scope="one", most=money(9)), Limit(scope="two", most=money(1))))
+@pytest.fixture
+def purse(studio: Studio) -> Purse:
+    """Two limits in dollars."""
+    return Purse(studio.archive.ledger, (Limit(scope="one", most=money(9)), Limit(scope="two", most=money(1))))
 
 
 @pytest.mark.parametrize(
     ("provider", "price", "amount"),
     [("sunra", money("0.003"), "0.003"), ("scenario", money(5, "CU"), "0.005"), ("sunra", money(0), "0")],
 )
-def test_a_price_is_charged_to_every_limit(studio: Studio, provider: ProviderName, price: Money, amount: str) -> None:
+async def test_a_price_is_charged_to_every_limit(
+    studio: Studio, purse: Purse, provider: ProviderName, price: Money, amount: str
+) -> None:
     """In the limits' unit, by the block's rate where the provider counts in another."""
-    charges = PURSE.charges(studio.account(provider), price)
+    charges = await purse.charges(studio.account(provider), price)
     assert charges == (Charge(scope="one", amount=Decimal(amount)), Charge(scope="two", amount=Decimal(amount)))
-    PURSE.check(studio.account(provider), price)
+    assert purse.in_unit(studio.account(provider), price) == money(amount)
 
 
 @pytest.mark.parametrize(
@@ -72,27 +78,63 @@ def test_a_price_is_charged_to_every_limit(studio: Studio, provider: ProviderNam
         ("scenario", None, r"a picture of scenario has no price.*`price_per_creative_unit`"),
     ],
 )
-def test_an_unknown_price_is_refused(studio: Studio, provider: ProviderName, price: Money | None, said: str) -> None:
+async def test_an_unknown_price_is_refused(
+    studio: Studio, purse: Purse, provider: ProviderName, price: Money | None, said: str
+) -> None:
     """Never counted as nothing: the message names the price that is missing, and where to put it."""
-    for ask in (PURSE.charges, PURSE.check):
-        with pytest.raises(SetupError, match=said):
-            ask(studio.account(provider), price)
+    with pytest.raises(SetupError, match=said):
+        await purse.charges(studio.account(provider), price)
+    with pytest.raises(SetupError, match=said):
+        purse.in_unit(studio.account(provider), price)
 
 
-def test_without_a_limit_no_price_is_needed(studio: Studio) -> None:
-    """Who may spend anything is asked for nothing."""
+async def test_without_a_limit_no_price_is_needed(studio: Studio, shot_of: ShotOf) -> None:
+    """Who may spend anything is asked for nothing, and waits for no answer."""
+    account, free = studio.account("sunra"), Purse(studio.archive.ledger)
+    assert (await free.charges(account, None), free.settled(account, money(1))) == ((), None)
+    assert (free.in_unit(account, None), free.is_limited) == (None, False)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_price_that_cannot_be_asked_stops_only_a_limited_run(
+    studio: Studio, purse: Purse, shot_of: ShotOf
+) -> None:
+    """A provider that is away is not the same as a price that nobody knows: nobody is told to set a rate."""
+    account = studio.account("scenario")
+
+    async def away(*_: object) -> None:
+        raise ProviderUnavailable("away")
+
+    account.provider = Instead(account.provider, price=away)
+    assert await Purse(studio.archive.ledger).price(account, shot_of().request, ()) is None
+    with pytest.raises(ProviderUnavailable, match="away"):
+        await purse.price(account, shot_of().request, ())
+
+
+async def test_a_run_over_midnight_charges_the_new_day(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cap of a day counts what was reserved on that day."""
+    purse = Purse(studio.archive.ledger, (Limit(scope="per day/%Y-%m-%d", most=money(1)),))
     account = studio.account("sunra")
-    assert (Purse().charges(account, None), Purse().settled(account, money(1))) == ((), None)
-    Purse().check(account, None)
+    before = await purse.charges(account, money(1))
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> "Later":
+            return cls(2026, 11, 21, 0, 1, tzinfo=UTC)
+
+    monkeypatch.setattr("tasks.purse.datetime", Later)
+    after = await purse.charges(account, money(1))
+
+    assert [charge.scope for charge in before + after] == ["per day/2026-11-20", "per day/2026-11-21"]
 
 
-def test_a_bill_is_settled_in_the_unit_of_the_limits(studio: Studio) -> None:
+def test_a_bill_is_settled_in_the_unit_of_the_limits(studio: Studio, purse: Purse) -> None:
     """What is unknown, or in a unit without a rate, keeps what was reserved."""
     scenario, sunra = studio.account("scenario"), studio.account("sunra")
-    assert PURSE.settled(scenario, money(5, "CU")) == Decimal("0.005")
-    assert PURSE.settled(sunra, money(0)) == Decimal(0)
-    assert PURSE.settled(sunra, money(1, "EUR")) is None
-    assert PURSE.settled(sunra, None) is None
+    assert purse.settled(scenario, money(5, "CU")) == Decimal("0.005")
+    assert purse.settled(sunra, money(0)) == Decimal(0)
+    assert purse.settled(sunra, money(1, "EUR")) is None
+    assert purse.settled(sunra, None) is None
 
 
 async def test_limits_in_different_units_are_refused(studio_with: OpenStudio) -> None:

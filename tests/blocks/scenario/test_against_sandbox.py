@@ -137,9 +137,8 @@ async def test_a_lost_submit_is_found_again(
     with pytest.raises(OutcomeUnknown):
         await provider.submit(TEAPOT, ())
     sandbox.fault("list_empty_page")
-    ticket = await provider.find_lost(TEAPOT, (), since)
+    (ticket,) = await provider.find_lost(TEAPOT, (), since)
     (lost,) = (job for job in sandbox.jobs("scenario") if job["request"]["seed"] == 7)
-    assert ticket is not None
     assert ticket.job_id == lost["job_id"]
     assert (await _finished(provider, ticket.job_id)).state is JobState.SUCCEEDED
     assert len(sandbox.jobs("scenario")) == 2
@@ -171,7 +170,7 @@ async def test_a_submit_that_was_not_accepted(
         await provider.submit(TEAPOT, ())
     assert sandbox.struck() == [1]
     assert sandbox.jobs() == []
-    assert await provider.find_lost(TEAPOT, (), since) is None
+    assert await provider.find_lost(TEAPOT, (), since) == ()
 
 
 async def test_a_cooldown_says_how_long(provider: ScenarioProvider, sandbox: Sandbox) -> None:

@@ -357,8 +357,8 @@ async def test_a_lost_submit_is_found_again(provider: ScenarioProvider, vendor: 
     vendor.says(json={"jobs": [_job("job_9", input={"seed": 8})], "nextPaginationToken": "t"})
     vendor.says(json={"jobs": [], "nextPaginationToken": "u"})
     vendor.says(json={"jobs": [_job("job_1", input={"seed": "7"})]})
-    ticket = await provider.find_lost(TEAPOT, (), SENT_AT)
-    assert ticket == Ticket(provider="scenario", job_id="job_1", billed=Money(amount=Decimal(5), unit="CU"))
+    tickets = await provider.find_lost(TEAPOT, (), SENT_AT)
+    assert tickets == (Ticket(provider="scenario", job_id="job_1", billed=Money(amount=Decimal(5), unit="CU")),)
     assert [sent.query for sent in vendor.sent] == [
         {"createdAfter": "2026-11-20T11:55:00.000Z", "pageSize": "100"},
         {"createdAfter": "2026-11-20T11:55:00.000Z", "pageSize": "100", "paginationToken": "t"},
@@ -366,22 +366,26 @@ async def test_a_lost_submit_is_found_again(provider: ScenarioProvider, vendor: 
     ]
 
 
-@pytest.mark.parametrize("jobs", [[], [_job("job_1"), _job("job_2")]], ids=["none", "two"])
-async def test_only_a_unique_match_is_adopted(
-    jobs: list[dict[str, Any]], provider: ScenarioProvider, vendor: Vendor
-) -> None:
-    """Of two jobs that look alike, neither is surely ours."""
-    vendor.says(json={"jobs": jobs})
-    assert await provider.find_lost(TEAPOT, (), SENT_AT) is None
+async def test_all_that_look_alike_are_named(provider: ScenarioProvider, vendor: Vendor) -> None:
+    """Of two jobs that were asked for the same, the ledger knows whose they are; the older one comes first."""
+    later = (SENT_AT + timedelta(minutes=1)).isoformat()
+    vendor.says(json={"jobs": [_job("job_2", createdAt=later), _job("job_1")]})
+    tickets = await provider.find_lost(TEAPOT, (), SENT_AT)
+    assert [ticket.job_id for ticket in tickets] == ["job_1", "job_2"]
+
+
+async def test_no_match_is_no_job(provider: ScenarioProvider, vendor: Vendor) -> None:
+    """An empty list names nobody."""
+    vendor.says(json={"jobs": []})
+    assert await provider.find_lost(TEAPOT, (), SENT_AT) == ()
 
 
 async def test_one_job_on_two_pages_is_one(provider: ScenarioProvider, vendor: Vendor) -> None:
     """A list that grows while it is read shows a job twice; that is no second match."""
     vendor.says(json={"jobs": [_job("job_1")], "nextPaginationToken": "t"})
     vendor.says(json={"jobs": [_job("job_1")]})
-    ticket = await provider.find_lost(TEAPOT, (), SENT_AT)
-    assert ticket is not None
-    assert ticket.job_id == "job_1"
+    tickets = await provider.find_lost(TEAPOT, (), SENT_AT)
+    assert [ticket.job_id for ticket in tickets] == ["job_1"]
 
 
 async def test_references_uploaded_anew_do_not_hide_a_lost_edit(provider: ScenarioProvider, vendor: Vendor) -> None:
@@ -389,7 +393,7 @@ async def test_references_uploaded_anew_do_not_hide_a_lost_edit(provider: Scenar
     vendor.says(json={"jobs": [_job("job_1", input={"referenceImages": ["asset_1"]})]})
     edit = TEAPOT.model_copy(update={"references": (SHA256,)})
     known = [await provider.find_lost(edit, handles, SENT_AT) for handles in ((), ("asset_1",), ("asset_2",))]
-    assert [ticket and ticket.job_id for ticket in known] == ["job_1", "job_1", None]
+    assert [[ticket.job_id for ticket in tickets] for tickets in known] == [["job_1"], ["job_1"], []]
 
 
 @pytest.mark.parametrize("minutes", [6, 60 * 24])
@@ -397,7 +401,7 @@ async def test_an_older_job_is_another(minutes: int, provider: ScenarioProvider,
     """A job from before the submit is not its outcome, even where the list shows it."""
     created = (SENT_AT - timedelta(minutes=minutes)).isoformat()
     vendor.says(json={"jobs": [_job("job_1", createdAt=created)]})
-    assert await provider.find_lost(TEAPOT, (), SENT_AT) is None
+    assert await provider.find_lost(TEAPOT, (), SENT_AT) == ()
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ class TestSubmit:
             provider = provider_of(sunra)
             with pytest.raises(OutcomeUnknown):
                 await provider.submit(request(), ["u"])
-            assert await provider.find_lost(request(), ["u"], datetime.now(UTC)) is None
+            assert await provider.find_lost(request(), ["u"], datetime.now(UTC)) == ()
         assert len(sunra.requests) == 1
 
 
