@@ -111,7 +111,7 @@ async def test_a_job_that_fails_closes_the_shot(studio: Studio, edit_of: ShotOf,
     assert entry is not None
     assert (entry.state, entry.error_code, entry.error_message, entry.retryable, entry.billed) == (
         ShotState.FAILED,
-        "moderation_blocked",
+        "unsafe_content",
         "Not this.",
         False,
         None,
