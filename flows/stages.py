@@ -37,6 +37,9 @@ OF_ONE_SHOT = (IllegalTransition, JobTaken)
 GRACE_SECONDS = 30.0
 """How long a run that is stopped goes on collecting what it has paid for."""
 
+LAST_WORDS_SECONDS = 5.0
+"""How long what is cancelled then may take to end, before its connections are closed."""
+
 ENDS_THE_RUN = (AccountRefused, BudgetExhausted, SetupError, ArchiveError)
 """What no further shot could escape: buying stops at once, with one message."""
 
@@ -73,6 +76,7 @@ async def _winding_down(
         studio.tally.change(stage="stopping, collecting what is paid")
         await asyncio.wait({making}, timeout=GRACE_SECONDS)
         making.cancel()
+        await asyncio.wait({making}, timeout=LAST_WORDS_SECONDS)
         raise
 
 

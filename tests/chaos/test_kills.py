@@ -1,12 +1,15 @@
 import logging
 import random
 
+import pytest
+
 from tests.chaos.kills import as_table, drawn, every_place, kill_until_done
 from tests.chaos.world import World
 
 RANDOM_KILLS = 3
 
 
+@pytest.mark.timeout(600)  # for some twenty processes and their restarts together
 def test_a_campaign_that_is_killed_anywhere_pays_once_and_keeps_what_it_paid(chaos: World) -> None:
     """Killed with SIGKILL at every place of a shot's way, for each provider, and at random instants.
 
