@@ -65,7 +65,7 @@ class SetupError(KleinbildError):
 
 
 class BudgetExhausted(KleinbildError):
-    """The next shot would pass the budget, or its price is unknown; it was not bought."""
+    """The next shot would pass a budget; it was not bought."""
 
     exit_code = 4
 

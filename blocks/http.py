@@ -22,7 +22,6 @@ from blocks.provider import DownloadedPicture, ProviderName
 CONNECT_TIMEOUT_SECONDS = 10.0
 READ_RETRIES = 4
 MAX_RETRY_AFTER_SECONDS = 60.0
-MAX_ANSWER_SIZE_BYTES = 16 * 1024 * 1024
 MAX_REDIRECTS = 3
 READ_DEADLINE_SECONDS = 120.0
 """For one read with all its repetitions; time-outs of the socket alone would let a slow trickle last for ever."""
@@ -178,7 +177,7 @@ async def download_picture(
     Raises:
         LinkExpired: HTTP 403, 404 or 410.
         ProviderUnavailable: For now; repeat.
-        BadPicture: Too large, cut short, or text instead of a picture.
+        BadPicture: Too large.
         UnexpectedAnswer: The URL is not one that may be fetched.
     """
     _refuse_odd_url(provider, url)
@@ -224,10 +223,11 @@ async def _read_bounded(response: httpx.Response, provider: str, shown: str, max
     declared = response.headers.get("content-length", "")
     encoded = "content-encoding" in response.headers
     if declared.isdigit() and not encoded and len(data) != int(declared):
-        raise BadPicture(f"{shown} has {len(data)} bytes where {declared} were declared.", provider=provider)
+        raise ProviderUnavailable(f"{shown} has {len(data)} bytes where {declared} were declared.", provider=provider)
     media_type = _media_type(response)
     if media_type is not None and (media_type.startswith("text/") or media_type == "application/json"):
-        raise BadPicture(f"{shown} is {media_type}, not a picture.", provider=provider)
+        # An error page with a friendly status: the picture itself is still there.
+        raise ProviderUnavailable(f"{shown} is {media_type}, not a picture.", provider=provider)
     return bytes(data)
 
 

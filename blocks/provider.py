@@ -186,6 +186,10 @@ class Provider(Protocol):
         """Gives the provider a reference picture; returns the handle (asset id or URL) that `submit` takes."""
         ...
 
+    async def wait_for_turn(self) -> None:
+        """Waits until the vendor's rate allows another submit. Who waits has sent nothing: call it just before."""
+        ...
+
     async def submit(self, request: PictureRequest, references: Sequence[str]) -> Ticket:
         """Buys. Sent once, never repeated here.
 
@@ -218,7 +222,7 @@ class Provider(Protocol):
         Raises:
             LinkExpired: Ask `pictures` again.
             ProviderUnavailable: For now; repeat.
-            BadPicture: Too large, or shorter than the server said.
+            BadPicture: Too large.
         """
         ...
 

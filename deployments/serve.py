@@ -23,6 +23,7 @@ from deployments.processes import ServerDidNotStart, server
 from deployments.register import blocks_from, has_real_keys, save
 from flows.accounts import sandbox_credentials
 from flows.campaign import campaign
+from flows.care import reconcile
 from flows.revise import revise
 
 UI_PORT = 4200
@@ -78,7 +79,7 @@ async def _deployments() -> list[RunnerDeployment]:
     """Deploys by module, so that a worker imports the flows as everybody else does."""
     return [
         await flow.ato_deployment(name="local", entrypoint_type=EntrypointType.MODULE_PATH)
-        for flow in (campaign, revise)
+        for flow in (campaign, revise, reconcile)
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from blocks.archive.block import ImageArchive
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
-from flows.opening import opened
+from flows.opening import DEFAULT_EDITION, opened
 from flows.runnable import runnable
 from flows.stages import conclude, edit_chain, judge_images, make_pictures
 from tasks.brief import Brief
@@ -21,8 +21,6 @@ from tasks.models import CampaignResult, ImageRecord, Made, Prompt, Shot
 from tasks.plan import check_edits, plan_generation
 from tasks.references import References
 from tasks.studio import Studio
-
-DEFAULT_EDITION = "1"
 
 
 @runnable(name="campaign")

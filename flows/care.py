@@ -3,6 +3,7 @@
 A campaign does the same for its own shots whenever it is run again; this is for those that nobody runs again.
 """
 
+import asyncio
 from itertools import groupby
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from flows.opening import existing_archive
 from flows.runnable import runnable
 from tasks.generate import collect
 from tasks.models import Shot
-from tasks.purchase import Purchase
+from tasks.purchase import Purchase, attempt_after
 from tasks.studio import Studio, open_studio
 
 JOB_TIMEOUT_SECONDS = 900.0
@@ -60,43 +61,68 @@ async def reconcile(
         left = [entry for entry in await opened.ledger.open_shots() if await opened.ledger.is_gone(entry.run_id)]
     done: list[Reconciled] = []
     for (campaign, edition), entries in groupby(sorted(left, key=_edition_of), key=_edition_of):
-        shots = [(entry, _shot_of(entry)) for entry in entries]
-        credentials = await credentials_for(sorted({shot.provider for _, shot in shots}), scenario, sunra)
-        async with open_studio(
-            block,
-            credentials,
-            campaign=campaign,
-            edition=edition,
-            budget=None,
-            resubmit_lost=False,
-            job_timeout_seconds=JOB_TIMEOUT_SECONDS,
-        ) as studio:
-            done += [await _reconcile(entry, shot, studio) for entry, shot in shots]
+        done += await _reconcile_edition(campaign, edition, tuple(entries), block, scenario, sunra)
     await keep_history()
     return tuple(done)
 
 
-async def _reconcile(entry: LedgerEntry, shot: Shot, studio: Studio) -> Reconciled:
+async def _reconcile_edition(
+    campaign: str,
+    edition: str,
+    entries: tuple[LedgerEntry, ...],
+    block: ImageArchive,
+    scenario: ScenarioCredentials | None,
+    sunra: SunraCredentials | None,
+) -> list[Reconciled]:
+    providers = sorted({_provider_of(entry) for entry in entries})
+    async with open_studio(
+        block,
+        await credentials_for(providers, scenario, sunra),
+        campaign=campaign,
+        edition=edition,
+        budget=None,
+        resubmit_lost=False,
+        job_timeout_seconds=JOB_TIMEOUT_SECONDS,
+    ) as studio:
+        return list(await asyncio.gather(*(_reconcile(entry, studio) for entry in entries)))
+
+
+async def _reconcile(entry: LedgerEntry, studio: Studio) -> Reconciled:
     note = ""
     try:
-        if shot.sandbox != studio.account(shot.provider).sandbox:
-            raise SetupError("It was made on the sandbox." if shot.sandbox else "It was made at the real provider.")
-        purchase = Purchase(shot, studio, attempt=entry.attempt)
-        ticket = await purchase.pick_up(entry)
-        if ticket is not None:
-            await collect(purchase, ticket)
-    except KleinbildError as error:
+        async with studio.account(_provider_of(entry)).slots:
+            await _pick_up(entry, studio)
+    except KleinbildError as error:  # one shot's trouble is a note beside it, and keeps nobody from the others
         note = str(error)
-    now = await studio.archive.ledger.get(shot.key)
+    now = await studio.archive.ledger.get(entry.shot_key)
     return Reconciled(
-        shot_key=shot.key,
+        shot_key=entry.shot_key,
         campaign=entry.campaign,
         edition=entry.edition,
-        provider=shot.provider,
+        provider=_provider_of(entry),
         was=entry.state,
         now=now.state if now is not None else entry.state,
         note=note,
     )
+
+
+async def _pick_up(entry: LedgerEntry, studio: Studio) -> None:
+    shot = _shot_of(entry)
+    if shot.sandbox != studio.account(shot.provider).sandbox:
+        raise SetupError("It was made on the sandbox." if shot.sandbox else "It was made at the real provider.")
+    purchase = Purchase(shot, studio, attempt_after(entry))
+    ticket = await purchase.pick_up(entry)
+    if ticket is None:
+        return
+    try:
+        await collect(purchase, ticket)
+    except KleinbildError as error:
+        await purchase.give_up_if_hopeless(error)
+        raise
+
+
+def _provider_of(entry: LedgerEntry) -> ProviderName:
+    return "scenario" if entry.provider == "scenario" else "sunra"
 
 
 def _edition_of(entry: LedgerEntry) -> tuple[str, str]:
@@ -107,4 +133,4 @@ def _shot_of(entry: LedgerEntry) -> Shot:
     try:
         return Shot.model_validate_json(entry.request_json)
     except ValueError as error:
-        raise ArchiveError(f"The ledger's request of shot {entry.shot_key} cannot be read: {error}") from error
+        raise ArchiveError(f"The ledger's request of shot {entry.shot_key[:12]} cannot be read.") from error

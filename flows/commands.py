@@ -11,9 +11,9 @@ from blocks.archive.block import ImageArchive
 from blocks.errors import BriefError, BudgetExhausted, KleinbildError
 from flows import console
 from flows.accounts import sandbox_credentials
-from flows.campaign import DEFAULT_EDITION, campaign
+from flows.campaign import campaign
 from flows.care import reconcile
-from flows.opening import DEFAULT_ARCHIVE
+from flows.opening import DEFAULT_ARCHIVE, DEFAULT_EDITION
 from flows.questions import plan_of, show
 from flows.revise import revise
 from tasks.brief import RevisionBrief

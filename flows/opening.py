@@ -19,6 +19,7 @@ from tasks.references import References, keep_references, read_references
 from tasks.studio import Studio, open_studio
 
 DEFAULT_ARCHIVE = "archive"
+DEFAULT_EDITION = "1"
 DEFAULT_CURRENCY = "USD"
 
 

@@ -15,8 +15,8 @@ from blocks.errors import BriefError
 from blocks.provider import Frozen
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
-from flows.campaign import DEFAULT_EDITION, plan
-from flows.opening import archive_block, existing_archive, is_made, opened
+from flows.campaign import plan
+from flows.opening import DEFAULT_EDITION, archive_block, existing_archive, is_made, opened
 from tasks.archive import find_image
 from tasks.brief import Brief
 from tasks.estimate import Estimate
@@ -51,7 +51,9 @@ async def plan_of(
     scenario: ScenarioCredentials | None = None,
     sunra: SunraCredentials | None = None,
 ) -> Plan:
-    """Plans and prices a brief against what the archive already has. Asks for prices; buys nothing, writes nothing.
+    """Plans and prices a brief against what the archive already has. Buys nothing.
+
+    To be priced, references are stored in the archive and given to the provider; both are free.
 
     Raises:
         BriefError: The brief cannot work.

@@ -7,7 +7,7 @@ from pathlib import Path
 from blocks.archive.block import ImageArchive
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
-from flows.opening import opened
+from flows.opening import DEFAULT_EDITION, opened
 from flows.runnable import runnable
 from flows.stages import conclude, edit_chain
 from tasks.archive import find_image
@@ -23,7 +23,7 @@ async def revise(
     images: Sequence[str],
     brief: RevisionBrief | Path,
     archive: ImageArchive | Path | None = None,
-    edition: str = "1",
+    edition: str = DEFAULT_EDITION,
     budget: Decimal | None = None,
     scenario: ScenarioCredentials | None = None,
     sunra: SunraCredentials | None = None,

@@ -11,12 +11,10 @@ from blocks.archive.ledger import LedgerEntry, ShotState
 from blocks.errors import (
     AccountRefused,
     ArchiveError,
-    BadPicture,
     BudgetExhausted,
     IllegalTransition,
     JobTaken,
     KleinbildError,
-    LinkExpired,
     NotStarted,
     SetupError,
 )
@@ -26,7 +24,7 @@ from tasks.dedupe import dedupe
 from tasks.edit import plan_edits
 from tasks.generate import collect, submit
 from tasks.models import CampaignResult, Failure, ImageRecord, Made, Shot, Verdict
-from tasks.purchase import Purchase
+from tasks.purchase import Purchase, attempt_after
 from tasks.references import References
 from tasks.report.task import publish_report
 from tasks.studio import Studio
@@ -37,7 +35,7 @@ OF_ONE_SHOT = (IllegalTransition, JobTaken)
 GRACE_SECONDS = 30.0
 """How long a run that is stopped goes on collecting what it has paid for."""
 
-LAST_WORDS_SECONDS = 5.0
+LAST_WORDS_SECONDS = 15.0
 """How long what is cancelled then may take to end, before its connections are closed."""
 
 ENDS_THE_RUN = (AccountRefused, BudgetExhausted, SetupError, ArchiveError)
@@ -91,7 +89,8 @@ def _unless_unforeseen(made: list[Made | BaseException]) -> list[Made]:
 async def _make(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> Made:
     made: Made | None = None
     async with studio.account(shot.provider).slots:
-        if studio.halted_by is not None:
+        is_paid = entry is not None and entry.job_id is not None and entry.state is not ShotState.FAILED
+        if studio.halted_by is not None and not is_paid:
             studio.tally.change(skipped=1)
             return Made(failures=(_not_started(shot, studio.halted_by),))
         try:
@@ -104,15 +103,14 @@ async def _make(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> Made:
 
 
 async def _buy_and_collect(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> Made:
-    purchase = Purchase(shot, studio, attempt=0 if entry is None else entry.attempt)
+    purchase = Purchase(shot, studio, attempt=attempt_after(entry))
     try:
         ticket = await submit(purchase)
         collected = await collect(purchase, ticket)
     except KleinbildError as error:
         if isinstance(error, ENDS_THE_RUN) and not isinstance(error, OF_ONE_SHOT):
             studio.halt(error)
-        if isinstance(error, BadPicture | LinkExpired):
-            await purchase.give_up(error)
+        await purchase.give_up_if_hopeless(error)
         studio.tally.change(failed=1)
         return Made(failures=(_failure(shot, error),), bought=int(purchase.was_bought))
     studio.tally.change(made=1)

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from blocks.archive.layout import object_key
 from blocks.archive.store import Store
-from blocks.errors import ProviderUnavailable, RateLimited
+from blocks.errors import ConnectFailed, OutcomeUnknown, ProviderUnavailable, RateLimited, SetupError
 from blocks.provider import Money, PictureRequest, Provider
 from blocks.waiting import Pace
 
@@ -15,7 +15,8 @@ PRICE_HOLDS_SECONDS = 900.0
 """A price is asked for again after this, in runs that are long enough to see it change."""
 
 
-PRICE_DELAYS_SECONDS = (0.5, 2.0)
+FREE_DELAYS_SECONDS = (0.5, 2.0)
+T = TypeVar("T")
 
 
 class Credentials(Protocol):
@@ -67,12 +68,11 @@ class Account:
         return await asyncio.shield(asked.answer)  # others wait for the same answer
 
     async def _ask_price(self, request: PictureRequest, handles: Sequence[str]) -> Money | None:
-        for delay_seconds in PRICE_DELAYS_SECONDS:
-            try:
-                return await self.provider.price(request, handles)
-            except (ProviderUnavailable, RateLimited):  # it buys nothing, so it may be repeated
-                await asyncio.sleep(delay_seconds)
-        return await self.provider.price(request, handles)
+        try:
+            return await _repeated(lambda: self.provider.price(request, handles))
+        except OutcomeUnknown as error:
+            # Nobody may go on: each further question could buy a picture that the ledger does not know.
+            raise SetupError(f"Asking {self.provider.name} for a price may have bought something. {error}") from error
 
     def in_unit(self, money: Money, unit: str) -> Money | None:
         """Converts to the unit of a budget, where the block knows a rate."""
@@ -94,7 +94,18 @@ class Account:
     async def _upload(self, sha256: str, store: Store) -> str:
         data = await store.get(object_key(sha256))
         media_type = _media_type(data)
-        return await self.provider.upload(data, media_type, f"{sha256[:16]}.{media_type.removeprefix('image/')}")
+        file_name = f"{sha256[:16]}.{media_type.removeprefix('image/')}"
+        return await _repeated(lambda: self.provider.upload(data, media_type, file_name))
+
+
+async def _repeated(ask: Callable[[], Awaitable[T]]) -> T:
+    """Asks a few times for what costs nothing."""
+    for delay_seconds in FREE_DELAYS_SECONDS:
+        try:
+            return await ask()
+        except (ConnectFailed, ProviderUnavailable, RateLimited):
+            await asyncio.sleep(delay_seconds)
+    return await ask()
 
 
 def _has_failed(answer: asyncio.Future[Any]) -> bool:

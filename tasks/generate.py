@@ -7,6 +7,7 @@ the moment the job id is in the ledger nothing is bought again, and all else may
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from blocks.errors import JobFailed
 from blocks.provider import Frozen, JobFailure, JobState, JobStatus, Ticket
 from blocks.waiting import wait_until_final
 from tasks.ingest import ingest
@@ -70,15 +71,21 @@ async def collect(purchase: Purchase, ticket: Ticket) -> Collected:
     had = await purchase.images_of_another()
     if had:
         return Collected(images=had)
-    status = await wait_until_final(
-        purchase.account.provider,
-        ticket.job_id,
-        deadline_seconds=purchase.studio.job_timeout_seconds,
-        pace=purchase.account.pace,
-    )
-    if status.state is not JobState.SUCCEEDED:
+    try:
+        status = await wait_until_final(
+            purchase.account.provider,
+            ticket.job_id,
+            deadline_seconds=purchase.studio.job_timeout_seconds,
+            pace=purchase.account.pace,
+            age_seconds=purchase.age_seconds(),
+        )
+        is_made = status.state is JobState.SUCCEEDED
+        images = await ingest(purchase.shot, status, purchase.studio) if is_made else ()
+    except JobFailed as error:  # Sunra says of some failures only when the result is asked for
+        code, message = error.code or "unknown", str(error)
+        raise await purchase.failed(JobFailure(code=code, message=message, retryable=error.retryable), None) from error
+    if not is_made:
         raise await purchase.failed(status.failure or _unexplained(status), status.billed)
-    images = await ingest(purchase.shot, status, purchase.studio)
     await purchase.done(images, status)
     return Collected(images=images)
 

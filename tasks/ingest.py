@@ -37,13 +37,18 @@ async def ingest(shot: Shot, status: JobStatus, studio: Studio) -> tuple[ImageRe
     """
     provider = studio.account(shot.provider).provider
     remote = await provider.pictures(status)
-    pictures = await asyncio.gather(*(_fetch(provider, status, each) for each in remote))
     share = _share(status.billed, len(remote))
-    records = [
-        await _keep(picture, each.index, shot, status.job_id, share, studio)
-        for each, picture in zip(remote, pictures, strict=True)
-    ]
+
+    async def bring_home(each: RemotePicture) -> ImageRecord:
+        picture = await _fetch(provider, status, each)
+        return await _keep(picture, each.index, shot, status.job_id, share, studio)
+
+    brought = await asyncio.gather(*(bring_home(each) for each in remote), return_exceptions=True)
+    records = [each for each in brought if isinstance(each, ImageRecord)]
     await studio.archive.catalogue.add([_entry(record) for record in records])
+    for each in brought:
+        if isinstance(each, BaseException):
+            raise each  # after the good ones are safe
     return tuple(records)
 
 

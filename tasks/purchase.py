@@ -5,7 +5,10 @@ the job id is in the ledger, nothing can lead to a second submit.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, TypeVar
 
 from blocks.archive.ledger import Claim, LedgerEntry, Reservation, ShotState
 from blocks.errors import (
@@ -14,9 +17,12 @@ from blocks.errors import (
     IllegalTransition,
     JobFailed,
     JobTimedOut,
+    KleinbildError,
     LinkExpired,
     NothingAccepted,
+    NotStarted,
     OutcomeUnknown,
+    UnexpectedAnswer,
 )
 from blocks.provider import JobFailure, JobStatus, Money, Ticket
 from tasks.archive import archived_images
@@ -24,7 +30,13 @@ from tasks.lost import find_or_lose
 from tasks.models import ImageRecord, Shot
 from tasks.studio import Studio
 
+T = TypeVar("T")
+
 WATCH_INTERVAL_SECONDS = 0.25
+JUST_NOW_SECONDS = 2.0
+LONG_AGO_SECONDS = 60.0
+"""For a job that another run has sent: it is polled at once."""
+
 PASSING_FAILURES = frozenset({"service_provider_error", "internal_server_error"})
 """Sunra's codes for trouble on their side, which they do not mark as retryable or not in older answers."""
 
@@ -42,6 +54,16 @@ def may_try_again(entry: LedgerEntry) -> bool:
     return entry.error_code in PASSING_FAILURES and entry.attempt == 1
 
 
+def attempt_after(entry: LedgerEntry | None) -> int:
+    """Numbers the attempt that a run begins or goes on with; 0 where the ledger does not know the shot.
+
+    It is part of the key under which Prefect keeps a receipt: an attempt that failed leaves none to the next.
+    """
+    if entry is None:
+        return 0
+    return entry.attempt + (entry.state in {ShotState.FAILED, ShotState.LOST, ShotState.RELEASED})
+
+
 class Purchase:
     """Buys one shot, once among all runs and workers, and settles it.
 
@@ -50,7 +72,7 @@ class Purchase:
     Args:
         shot: What to buy.
         studio: What this run holds open.
-        attempt: How often the ledger had seen this shot when the run began.
+        attempt: The attempt that this run begins or goes on with; see `attempt_after`.
     """
 
     def __init__(self, shot: Shot, studio: Studio, attempt: int = 0) -> None:
@@ -115,6 +137,13 @@ class Purchase:
             raise OutcomeUnknown(f"Another run is looking for {self.shot.label}.", provider=self.shot.provider)
         return await find_or_lose(self.shot, entry, self.studio)
 
+    def age_seconds(self) -> float:
+        """Says how long ago the job was sent; 0 where this very object has sent it just now."""
+        if self._sent is None or self._sent.sent_at is None:
+            return LONG_AGO_SECONDS
+        age_seconds = (datetime.now(UTC) - self._sent.sent_at).total_seconds()
+        return 0.0 if age_seconds < JUST_NOW_SECONDS else age_seconds
+
     async def images_of_another(self) -> tuple[ImageRecord, ...]:
         """Returns the images if another run has brought them home in the meantime."""
         if self.was_bought:
@@ -159,15 +188,22 @@ class Purchase:
             job_id=entry.job_id if entry is not None else None,
         )
 
-    async def give_up(self, error: BadPicture | LinkExpired) -> None:
-        """Closes a shot whose picture was paid for and cannot be had: no later run would fare better.
+    async def give_up_if_hopeless(self, error: KleinbildError) -> None:
+        """Closes a shot whose picture was paid for and cannot be had: no later run would fare better."""
+        code = self._why_hopeless(error)
+        if code is not None:
+            await self.failed(JobFailure(code=code, message=str(error), retryable=False), None)
 
-        A link that the provider renews is no reason to give up.
-        """
-        if isinstance(error, LinkExpired) and self.account.provider.capabilities.renews_links:
-            return
-        code = "bad_picture" if isinstance(error, BadPicture) else "link_expired"
-        await self.failed(JobFailure(code=code, message=str(error), retryable=False), None)
+    def _why_hopeless(self, error: KleinbildError) -> str | None:
+        match error:
+            case BadPicture():
+                return "bad_picture"
+            case LinkExpired() if not self.account.provider.capabilities.renews_links:
+                return "link_expired"
+            case UnexpectedAnswer(status_code=HTTPStatus.NOT_FOUND):
+                return "job_unknown"
+            case _:
+                return None
 
     async def _claim(
         self, handles: tuple[str, ...], known: LedgerEntry | None, *, take_over_from: str | None, has_looked: bool
@@ -221,6 +257,13 @@ class Purchase:
 
     async def _send(self, entry: LedgerEntry, handles: tuple[str, ...]) -> Ticket:
         """Sends a shot that is ours: the ledger knows of it before the provider, and of its job before anyone else."""
+        await self.account.provider.wait_for_turn()
+        if self.studio.halted_by is not None:
+            await self._ledger.release(self.shot.key, entry.attempt, None, "The run had to stop before it was sent.")
+            raise NotStarted(f"Not bought, because the run had to stop. {self.studio.halted_by}")
+        return await unbroken(self._submit(entry, handles))
+
+    async def _submit(self, entry: LedgerEntry, handles: tuple[str, ...]) -> Ticket:
         sent = await self._ledger.mark_sending(self.shot.key, entry.attempt)
         try:
             ticket = await self.account.provider.submit(self.shot.request, handles)
@@ -262,6 +305,16 @@ class Purchase:
             return self._sent
         entry = await self._ledger.get(self.shot.key)
         return entry if entry is not None and entry.state is ShotState.RUNNING else None
+
+
+async def unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """Lets work come to its end even if its caller is cancelled meanwhile; it has deadlines of its own."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
 
 
 async def _was_first(closing: Awaitable[LedgerEntry]) -> bool:

@@ -99,8 +99,8 @@ class Purse:
         return None if known is None else known.amount
 
 
-async def open_purse(ledger: Ledger, archive: ImageArchive, scope: str, budget: Money | None) -> Purse:
-    """Makes the purse of a run.
+def make_purse(ledger: Ledger, archive: ImageArchive, scope: str, budget: Money | None) -> Purse:
+    """Makes the purse of a run. Its budgets are opened in the ledger by the first charge, so a plan changes none.
 
     Args:
         ledger: Where its budgets are counted.
@@ -116,7 +116,6 @@ async def open_purse(ledger: Ledger, archive: ImageArchive, scope: str, budget: 
     limits = [Limit(scope=name, most=Money(amount=cap, unit=archive.cap_unit)) for name, cap in caps if cap is not None]
     if budget is not None:
         limits.append(Limit(scope=scope.replace("%", "%%"), most=budget))
-        await ledger.open_budget(scope, budget)
     units = sorted({limit.most.unit for limit in limits})
     if len(units) > 1:
         raise SetupError(

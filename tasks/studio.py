@@ -18,7 +18,7 @@ from tasks.account import Account, Credentials
 from tasks.models import Cost
 from tasks.presence import at_work
 from tasks.progress import Tally
-from tasks.purse import Purse, open_purse
+from tasks.purse import Purse, make_purse
 
 
 class RunIdentity(Frozen):
@@ -95,7 +95,7 @@ async def open_studio(
             for name, each in credentials.items()
         }
         run = RunIdentity(campaign=campaign, edition=edition, run_id=uuid4().hex)
-        purse = await open_purse(opened.ledger, archive, run.scope, budget)
+        purse = make_purse(opened.ledger, archive, run.scope, budget)
         await stack.enter_async_context(at_work(opened.ledger, run.run_id))
         yield Studio(
             opened,

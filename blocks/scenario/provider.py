@@ -102,6 +102,9 @@ class ScenarioProvider:
             self._client, data, media_type, file_name, deadline_seconds=self._upload_deadline_seconds
         )
 
+    async def wait_for_turn(self) -> None:
+        """Waits for nothing: Scenario documents no rate; it answers 429 when it is too much."""
+
     async def submit(self, request: PictureRequest, references: Sequence[str]) -> Ticket:
         """Buys. Sent once, never repeated here.
 

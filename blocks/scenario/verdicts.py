@@ -31,6 +31,10 @@ DRY_RUN_STATUS = 269
 
 Answer = TypeVar("Answer", bound=ScenarioAnswer)
 
+_CLIENT_GAVE_UP = 499
+_PROVES_NOTHING = {HTTPStatus.REQUEST_TIMEOUT, _CLIENT_GAVE_UP}
+"""4xx that speak of the exchange and not of the request: a gateway may say them after the request was passed on."""
+
 _REQUEST_ID_HEADERS = ("x-request-id", "x-amzn-requestid", "apigw-requestid", "x-amz-cf-id")
 _CREDENTIALS = re.compile(r"\b(Basic|Bearer)\s+[^\s'\",]+", re.IGNORECASE)
 """AWS gateways are known to quote an Authorization header that they do not understand."""
@@ -55,7 +59,7 @@ def read_receipt(response: httpx.Response, answer_type: type[Answer]) -> Answer:
             return answer_type.model_validate_json(response.content)
         except ValidationError as error:
             raise _unknown(response, f"an answer that is no receipt ({_first_problem(error)})") from error
-    if response.is_client_error and response.status_code != HTTPStatus.REQUEST_TIMEOUT:
+    if response.is_client_error and response.status_code not in _PROVES_NOTHING:
         raise _refusal(response, RequestRejected)
     raise _unknown(response, _quoted(response))
 

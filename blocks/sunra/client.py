@@ -98,6 +98,10 @@ class SunraClient:
         await self._api.aclose()
         await self._storage.aclose()
 
+    async def wait_for_turn(self) -> None:
+        """Waits until Sunra's limits (10 submits per second, 100 per minute) allow another one; call it before each."""
+        await self._submit_limiter.acquire()
+
     async def submit(self, endpoint: str, input: ImageToImageInput) -> SubmitAnswer:
         """Buys: `POST /queue/{endpoint}?logs=1`, sent once.
 
@@ -111,8 +115,6 @@ class SunraClient:
         """
         path = f"queue/{quote(endpoint, safe='/')}"
         request = self._api.build_request("POST", path, params={"logs": "1"}, json=input.to_body())
-        # Outside the deadline of the submit: who waits for a turn has sent nothing.
-        await self._submit_limiter.acquire()
         deadline_seconds = CONNECT_TIMEOUT_SECONDS + self._timeout_seconds
         response = await send_once("sunra", lambda: self._api.send(request), deadline_seconds=deadline_seconds)
         if not response.is_success:

@@ -99,6 +99,10 @@ class SunraProvider:
         """Uploads a reference picture; returns its URL. How long that URL lives is not documented."""
         return await self._client.upload(data, media_type, file_name)
 
+    async def wait_for_turn(self) -> None:
+        """Waits until Sunra's limits of submits per second and minute allow another one."""
+        await self._client.wait_for_turn()
+
     async def submit(self, request: PictureRequest, references: Sequence[str]) -> Ticket:
         """Buys, with one POST.
 
@@ -231,5 +235,7 @@ def _lora_problems(request: PictureRequest) -> Iterator[str]:
     for index, lora in enumerate(request.loras):
         if not 0 <= lora.scale <= MAX_LORA_SCALE:
             yield f"loras.{index}.scale must be from 0 to {MAX_LORA_SCALE:g} (Sunra), got {lora.scale:g}"
+        if "?" in lora.id or "@" in lora.id:
+            yield f"loras.{index}.path must have no query and no password (Sunra): it is stored with every picture"
         if "/" not in lora.id:
             yield f"loras.{index}.path must be a URL or owner/repo (Sunra), got {clean_text(lora.id)}"

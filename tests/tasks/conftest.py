@@ -174,7 +174,7 @@ async def edit_of(
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets the pauses before a list is read again, a shot is watched again and a transfer is repeated be short."""
     monkeypatch.setattr(lost, "SEARCH_DELAYS_SECONDS", (0.0, 0.01, 0.01))
-    monkeypatch.setattr(account, "PRICE_DELAYS_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr(account, "FREE_DELAYS_SECONDS", (0.01, 0.01))
     monkeypatch.setattr(purchase, "WATCH_INTERVAL_SECONDS", 0.02)
     monkeypatch.setattr(ingest, "DOWNLOAD_PAUSE_SECONDS", 0.01)
 
