@@ -245,9 +245,9 @@ class TestDownload:
             (httpx.Response(503), ProviderUnavailable, f"{SHOWN} answered HTTP 503."),
             (httpx.Response(418), ProviderUnavailable, f"{SHOWN} answered HTTP 418."),
             (httpx.Response(200, content=bytes(1001)), BadPicture, f"{SHOWN} is larger than 1000 bytes."),
-            (httpx.Response(200, html="<p>"), BadPicture, f"{SHOWN} is text/html, not a picture."),
-            (httpx.Response(200, text="no"), BadPicture, f"{SHOWN} is text/plain, not a picture."),
-            (httpx.Response(200, json={}), BadPicture, f"{SHOWN} is application/json, not a picture."),
+            (httpx.Response(200, html="<p>"), ProviderUnavailable, f"{SHOWN} is text/html, not a picture."),
+            (httpx.Response(200, text="no"), ProviderUnavailable, f"{SHOWN} is text/plain, not a picture."),
+            (httpx.Response(200, json={}), ProviderUnavailable, f"{SHOWN} is application/json, not a picture."),
             (httpx.ReadError("reset"), ProviderUnavailable, f"{SHOWN} broke off: ReadError."),
             (httpx.ConnectError("no"), ProviderUnavailable, f"{SHOWN} broke off: ConnectError."),
             (
@@ -295,7 +295,7 @@ class TestDownload:
     async def test_a_transfer_shorter_than_declared_is_no_picture(self) -> None:
         """Half a picture never counts as the picture that was bought."""
         headers = {"Content-Length": "200", "Content-Type": "image/png"}
-        with pytest.raises(BadPicture, match=r"has 108 bytes where 200 were declared"):
+        with pytest.raises(ProviderUnavailable, match=r"has 108 bytes where 200 were declared"):
             await fetch(Recorder(lambda _: httpx.Response(200, content=stream(PNG), headers=headers)))
 
     async def test_a_broken_compression_is_repeated(self) -> None:

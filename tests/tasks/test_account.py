@@ -166,16 +166,17 @@ async def test_a_picture_is_uploaded_once_for_many_shots(
     assert handles == [tuple(by_name[name] for name in names) for names in wanted]
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_an_upload_that_failed_is_tried_again(
     account: Account, studio: Studio, make_picture: Callable[..., Any], encode: Callable[..., bytes], sandbox: Sandbox
 ) -> None:
-    """It has bought nothing; the next shot that needs the picture gives it to the provider."""
-    sandbox.fault("upload_dropped")
+    """It has bought nothing, so it is repeated; when it failed for good, the next shot that needs it tries anew."""
+    sandbox.fault("upload_dropped", times=4)
     cup = await kept(studio, encode(make_picture(), "PNG"))
     with pytest.raises(ProviderUnavailable):
         await account.handles([cup], studio.archive.store)
     (handle,) = await account.handles([cup], studio.archive.store)
-    assert (await account.handles([cup], studio.archive.store), sandbox.struck()) == ((handle,), [1])
+    assert (await account.handles([cup], studio.archive.store), sandbox.struck()) == ((handle,), [4])
 
 
 async def test_a_picture_that_the_archive_does_not_have_is_named(account: Account, studio: Studio) -> None:

@@ -144,9 +144,9 @@ async def test_a_transfer_that_never_succeeds_has_an_end(studio: Studio, shot_of
 
 
 async def test_a_page_instead_of_a_picture_is_refused(studio: Studio, shot_of: ShotOf, sandbox: Sandbox) -> None:
-    """What calls itself HTML is an answer about the picture and not the picture: refused, and not stored anywhere."""
+    """What calls itself HTML is an answer about the picture, which is still there: refused, and asked for again."""
     sandbox.fault("file_html", times=None)
-    with pytest.raises(BadPicture, match="text/html, not a picture"):
+    with pytest.raises(ProviderUnavailable, match="text/html, not a picture"):
         await ingest(shot_of(), await finished(shot_of(), studio), studio)
     assert (kept(studio, "objects"), kept(studio, "records"), kept(studio, "quarantine")) == ([], [], [])
 

@@ -417,7 +417,7 @@ async def test_a_submit_is_bought_refused_or_unknown(
         outcome = "refused"
     except OutcomeUnknown:
         outcome = "unknown"
-    refuses = 400 <= status < 500 and status != 408
+    refuses = 400 <= status < 500 and status not in {408, 499}
     succeeds = 200 <= status < 300
     assert outcome in ({"refused"} if refuses else {"bought", "unknown"} if succeeds else {"unknown"})
     assert len(vendor.requests) == before + 1

@@ -298,7 +298,7 @@ async def test_reading_what_was_bought_is_repeated(
         ("file_error", {"http_status": 403}, {LinkExpired}),
         ("file_error", {"http_status": 404}, {LinkExpired}),
         ("file_cut", {}, {BadPicture, ProviderUnavailable}),
-        ("file_html", {}, {BadPicture}),
+        ("file_html", {}, {ProviderUnavailable}),
     ],
 )
 async def test_bytes_that_are_not_the_picture_are_told(

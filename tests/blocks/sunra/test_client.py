@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from blocks.errors import (
     AccountRefused,
-    BadPicture,
     ConnectFailed,
     InvalidRequest,
     JobFailed,
@@ -260,6 +259,7 @@ async def submit_times(count: int, monkeypatch: pytest.MonkeyPatch, *, submits_p
             patched.setattr(loop, "call_at", call_at)
             patched.setattr(client_module, "send_once", lambda _, send, **__: send())
             for _ in range(count):
+                await client.wait_for_turn()
                 await client.submit(ENDPOINT, INPUT)
     return times
 
@@ -375,7 +375,7 @@ class TestReads:
             await sunra.client.result(request_id)
             await sunra.client.cancel(request_id)
             assert {request.url.host for request in sunra.requests} == {"api.sunra.ai"}
-            with pytest.raises(BadPicture):
+            with pytest.raises(ProviderUnavailable):
                 await sunra.client.download("https://evil.example/1.png")
         assert sunra.requests[-1].url.host == "evil.example"
         assert KEY not in str(sunra.requests[-1].headers.raw)
