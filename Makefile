@@ -9,7 +9,7 @@ STATE := .kleinbild
 # Keeps the demo's Prefect away from the user's own.
 export PREFECT_HOME ?= $(CURDIR)/$(STATE)/prefect
 
-.PHONY: help demo serve test check bench chaos format lock clean
+.PHONY: help home demo serve test check bench chaos format lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,15 +21,16 @@ $(READY): requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-demo: $(READY) ## make the demo campaign on the sandbox: no account, no network service
+home: # Prefect does not make its home where the folder above is missing
 	@mkdir -p "$(PREFECT_HOME)"
+
+demo: $(READY) home ## make the demo campaign on the sandbox: no account, no network service
 	@$(BIN)/python -m deployments.demo
 
-serve: $(READY) ## Prefect server with UI, blocks registered, deployments served
-	@mkdir -p "$(PREFECT_HOME)"
+serve: $(READY) home ## Prefect server with UI, blocks registered, deployments served
 	@$(BIN)/python -m deployments.serve
 
-test: $(READY) ## all tests; says what it skips
+test: $(READY) home ## all tests; says what it skips
 	@$(BIN)/python -m pytest
 
 check: $(READY) ## lint, types, import direction
@@ -38,10 +39,10 @@ check: $(READY) ## lint, types, import direction
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(READY) ## benchmarks, as ratios to named peers
+bench: $(READY) home ## benchmarks, as ratios to named peers
 	@$(BIN)/python -m tests.benchmarks
 
-chaos: $(READY) ## kill campaigns 200 times, and hold what was paid against what was kept
+chaos: $(READY) home ## kill campaigns 200 times, and hold what was paid against what was kept
 	@$(BIN)/python -m tests.chaos --kills 200
 
 format: $(READY) ## format the code

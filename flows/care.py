@@ -17,9 +17,10 @@ from flows.accounts import credentials_for
 from flows.history import keep_history
 from flows.opening import existing_archive
 from flows.runnable import runnable
+from tasks.attempts import attempt_after
 from tasks.generate import collect
 from tasks.models import Shot
-from tasks.purchase import Purchase, attempt_after
+from tasks.purchase import Purchase
 from tasks.studio import Studio, open_studio
 
 JOB_TIMEOUT_SECONDS = 900.0

@@ -19,12 +19,13 @@ from blocks.errors import (
     SetupError,
 )
 from tasks.archive import archive, archived_images, balances_of, images_of_others
+from tasks.attempts import attempt_after
 from tasks.brief import RevisionBrief
 from tasks.dedupe import dedupe
 from tasks.edit import plan_edits
 from tasks.generate import collect, submit
 from tasks.models import CampaignResult, Failure, ImageRecord, Made, Shot, Verdict
-from tasks.purchase import Purchase, attempt_after
+from tasks.purchase import Purchase
 from tasks.references import References
 from tasks.report.task import publish_report
 from tasks.studio import Studio

@@ -5,10 +5,9 @@ the job id is in the ledger, nothing can lead to a second submit.
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, TypeVar
 
 from blocks.archive.ledger import Claim, LedgerEntry, Reservation, ShotState
 from blocks.errors import (
@@ -26,42 +25,16 @@ from blocks.errors import (
 )
 from blocks.provider import JobFailure, JobStatus, Money, Ticket
 from tasks.archive import archived_images
+from tasks.attempts import may_try_again
+from tasks.cancellation import unbroken
 from tasks.lost import find_or_lose
 from tasks.models import ImageRecord, Shot
 from tasks.studio import Studio
-
-T = TypeVar("T")
 
 WATCH_INTERVAL_SECONDS = 0.25
 JUST_NOW_SECONDS = 2.0
 LONG_AGO_SECONDS = 60.0
 """For a job that another run has sent: it is polled at once."""
-
-PASSING_FAILURES = frozenset({"service_provider_error", "internal_server_error"})
-"""Sunra's codes for trouble on their side, which they do not mark as retryable or not in older answers."""
-
-
-def may_try_again(entry: LedgerEntry) -> bool:
-    """Tells whether a shot that failed in an earlier run is worth another attempt.
-
-    Yes where the provider says so, or charged nothing, or had trouble of its own for the first time. What was refused
-    for its content, and paid, would only be paid again.
-    """
-    if entry.retryable is not None:
-        return entry.retryable
-    if entry.billed is not None and entry.billed.amount == 0:
-        return True
-    return entry.error_code in PASSING_FAILURES and entry.attempt == 1
-
-
-def attempt_after(entry: LedgerEntry | None) -> int:
-    """Numbers the attempt that a run begins or goes on with; 0 where the ledger does not know the shot.
-
-    It is part of the key under which Prefect keeps a receipt: an attempt that failed leaves none to the next.
-    """
-    if entry is None:
-        return 0
-    return entry.attempt + (entry.state in {ShotState.FAILED, ShotState.LOST, ShotState.RELEASED})
 
 
 class Purchase:
@@ -305,16 +278,6 @@ class Purchase:
             return self._sent
         entry = await self._ledger.get(self.shot.key)
         return entry if entry is not None and entry.state is ShotState.RUNNING else None
-
-
-async def unbroken(work: Coroutine[Any, Any, T]) -> T:
-    """Lets work come to its end even if its caller is cancelled meanwhile; it has deadlines of its own."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
 
 
 async def _was_first(closing: Awaitable[LedgerEntry]) -> bool:

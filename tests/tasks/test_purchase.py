@@ -6,7 +6,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,9 @@ from blocks.errors import (
     ConnectFailed,
     JobFailed,
     JobTimedOut,
+    KleinbildError,
+    LinkExpired,
+    NotStarted,
     OutcomeUnknown,
     ProviderUnavailable,
     RateLimited,
@@ -32,7 +34,7 @@ from flows.accounts import sandbox_credentials
 from tasks.generate import collect, submit
 from tasks.ingest import ingest
 from tasks.models import Shot
-from tasks.purchase import Purchase, may_try_again
+from tasks.purchase import Purchase
 from tasks.studio import Studio
 from tests.conftest import Sandbox
 from tests.tasks.conftest import Instead
@@ -480,52 +482,6 @@ async def test_a_run_that_was_killed_is_taken_over_at_once(
 # What failed before
 
 
-def failed_entry(**facts: Any) -> LedgerEntry:
-    now = datetime(2026, 11, 20, tzinfo=UTC)
-    given = {"billed": None, "error_code": None, "retryable": None, "attempt": 1, **facts}
-    return LedgerEntry(
-        shot_key="k",
-        provider="sunra",
-        sandbox=True,
-        request_json="{}",
-        campaign="cards",
-        edition="1",
-        run_id="r",
-        state=ShotState.FAILED,
-        reserved=None,
-        job_id="j",
-        images=(),
-        error_message=None,
-        created_at=now,
-        sent_at=now,
-        updated_at=now,
-        **given,
-    )
-
-
-@pytest.mark.parametrize(
-    ("facts", "expected"),
-    [
-        ({}, False),
-        ({"retryable": True}, True),
-        ({"retryable": True, "billed": usd(1), "attempt": 9}, True),
-        ({"retryable": False}, False),
-        ({"retryable": False, "billed": usd(0)}, False),
-        ({"retryable": False, "error_code": "service_provider_error"}, False),
-        ({"billed": usd(0)}, True),
-        ({"billed": usd(0), "attempt": 9}, True),
-        ({"billed": usd(1)}, False),
-        ({"error_code": "unsafe_content"}, False),
-        ({"error_code": "service_provider_error"}, True),
-        ({"error_code": "service_provider_error", "attempt": 2}, False),
-        ({"error_code": "internal_server_error", "billed": usd(1)}, True),
-    ],
-)
-def test_what_failed_is_tried_again_only_where_that_makes_sense(facts: dict[str, Any], expected: bool) -> None:
-    """The provider's own word counts first; then a free attempt; then, once, trouble that was the provider's own."""
-    assert may_try_again(failed_entry(**facts)) is expected
-
-
 @pytest.mark.parametrize(("refund", "jobs"), [(True, 2), (False, 1)])
 async def test_a_failed_job_is_bought_again_only_where_it_was_free(
     refund: bool, jobs: int, studio_with: OpenStudio, shot_of: ShotOf, sandbox: Sandbox
@@ -550,3 +506,50 @@ async def test_a_failed_job_is_bought_again_only_where_it_was_free(
 
     assert len(sandbox.jobs()) == jobs
     assert totals.billed == (cu(sum(Decimal(str(job["charged"])) for job in sandbox.jobs())),)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [("file_wrong_type", "bad_picture"), ("poll_error", "job_unknown")],
+)
+async def test_what_cannot_be_had_is_closed(
+    fault: str, code: str, studio: Studio, shot_of: ShotOf, sandbox: Sandbox
+) -> None:
+    """A state without an exit would hold its money for ever, and every run would try the same in vain."""
+    sandbox.fault(fault, times=None, http_status=404)
+    purchase = Purchase(shot_of(), studio)
+    ticket = await purchase.ticket()
+    with pytest.raises(KleinbildError) as caught:
+        await collect.fn(purchase, ticket)
+    await purchase.give_up_if_hopeless(caught.value)
+
+    entry = await state_of(studio, shot_of())
+    assert (entry.state, entry.error_code, entry.retryable) == (ShotState.FAILED, code, False)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(("is_edit", "state"), [(False, ShotState.RUNNING), (True, ShotState.FAILED)])
+async def test_a_dead_link_is_the_end_only_where_no_fresh_one_can_be_had(
+    is_edit: bool, state: ShotState, studio: Studio, shot_of: ShotOf, edit_of: ShotOf, sandbox: Sandbox
+) -> None:
+    """Scenario signs a picture's address anew for any later run; Sunra does not."""
+    sandbox.fault("file_error", http_status=403, times=None)
+    shot = edit_of() if is_edit else shot_of()
+    purchase = Purchase(shot, studio)
+    ticket = await purchase.ticket()
+    with pytest.raises(LinkExpired) as caught:
+        await collect.fn(purchase, ticket)
+    await purchase.give_up_if_hopeless(caught.value)
+
+    assert (await state_of(studio, shot)).state is state
+
+
+async def test_a_run_that_had_to_stop_sends_nothing_more(thrifty: Studio, shot_of: ShotOf, sandbox: Sandbox) -> None:
+    """Also a shot that waited for its turn is not sent any more; its money is given back."""
+    thrifty.halt(NotStarted("enough"))
+    with pytest.raises(NotStarted, match="enough"):
+        await Purchase(shot_of(), thrifty).ticket()
+
+    assert (sandbox.jobs(), await committed(thrifty)) == ([], cu(0))
+    assert (await state_of(thrifty, shot_of())).state is ShotState.RELEASED
