@@ -21,7 +21,7 @@ $(READY): requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-home: # Prefect does not make its home where the folder above is missing
+home: ## make the folder where Prefect keeps its state
 	@mkdir -p "$(PREFECT_HOME)"
 
 demo: $(READY) home ## make the demo campaign on the sandbox: no account, no network service

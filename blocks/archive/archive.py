@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ValidationError
 
 from blocks.archive.catalogue import Catalogue
-from blocks.archive.database import open_database
+from blocks.archive.database import open_database, parse_url
 from blocks.archive.layout import CATALOGUE_FILE, MANIFEST_KEY
 from blocks.archive.ledger import Ledger
 from blocks.archive.store import FolderStore
@@ -28,6 +28,7 @@ class Manifest(BaseModel):
 
     format_version: int
     id: str
+    catalogue: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,13 @@ async def open_archive(root: str, catalogue_url: str | None = None) -> AsyncIter
     """
     folder = folder_of(root)
     store = await FolderStore.open(folder)
-    manifest = await _manifest_of(store)
+    catalogue = _shown_catalogue(catalogue_url)
+    manifest = await _manifest_of(store, catalogue)
+    if manifest.catalogue not in {None, catalogue}:
+        raise SetupError(
+            f"The archive at {folder} keeps its records and its ledger in {manifest.catalogue}, not in {catalogue}. "
+            "With another ledger everything would be bought again: open it by its archive block."
+        )
     async with open_database(catalogue_url or f"sqlite:///{folder / CATALOGUE_FILE}") as database:
         yield Archive(
             id=manifest.id,
@@ -96,9 +103,20 @@ def folder_of(root: str) -> Path:
     return Path(unquote(address.path)).absolute()
 
 
-async def _manifest_of(store: FolderStore) -> Manifest:
+def _shown_catalogue(url: str | None) -> str:
+    """Names a catalogue's database without its user and password."""
+    if url is None:
+        return CATALOGUE_FILE
+    parts = parse_url(url)
+    place = f"{parts.host or ''}{f':{parts.port}' if parts.port else ''}"
+    return f"{parts.get_backend_name()}://{place}/{parts.database or ''}"
+
+
+async def _manifest_of(store: FolderStore, catalogue: str) -> Manifest:
     """Reads `archive.json`; of many that open a new archive at once, one writes it and all read the same."""
-    fresh = json.dumps({"format_version": FORMAT_VERSION, "id": uuid.uuid4().hex}, indent=2) + "\n"
+    fresh = (
+        json.dumps({"format_version": FORMAT_VERSION, "id": uuid.uuid4().hex, "catalogue": catalogue}, indent=2) + "\n"
+    )
     await store.put_if_absent(MANIFEST_KEY, fresh.encode())
     try:
         manifest = Manifest.model_validate_json(await store.get(MANIFEST_KEY))

@@ -84,7 +84,7 @@ async def open_database(url: str) -> AsyncIterator[Database]:
         SetupError: The URL is not understood, or the database cannot be reached.
         ArchiveError: The database was made by a newer Kleinbild.
     """
-    database = _database(_parsed(url))
+    database = _database(parse_url(url))
     try:
         await _bring_up_to_date(database)
         yield database
@@ -167,7 +167,12 @@ _TURNS: dict[Path, threading.Lock] = {}
 """One lock per file for this process, since an archive may be opened many times in it."""
 
 
-def _parsed(url: str) -> URL:
+def parse_url(url: str) -> URL:
+    """Reads a database's URL.
+
+    Raises:
+        SetupError: It is none; the message does not repeat it, for it may hold a password.
+    """
     try:
         return make_url(url)
     except (ArgumentError, ValueError):

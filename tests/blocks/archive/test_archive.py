@@ -15,7 +15,11 @@ async def test_an_archive_is_made_once_and_keeps_its_id(tmp_path: Path) -> None:
     async with open_archive(str(tmp_path / "old")) as archive:
         assert re.fullmatch(r"[0-9a-f]{32}", archive.id)
         assert archive.root == str(tmp_path / "old")
-        assert json.loads(await archive.store.get("archive.json")) == {"format_version": 1, "id": archive.id}
+        assert json.loads(await archive.store.get("archive.json")) == {
+            "format_version": 1,
+            "id": archive.id,
+            "catalogue": "catalogue.sqlite",
+        }
         assert await archive.catalogue.count() == 0
         await archive.ledger.open_budget("day", Money(amount=1, unit="USD"))
     (tmp_path / "old").rename(tmp_path / "new")
@@ -78,3 +82,19 @@ def test_roots_are_paths_or_file_urls(monkeypatch: pytest.MonkeyPatch) -> None:
     assert folder_of("file://localhost/pictures") == Path("/pictures")
     assert folder_of("~/pictures") == Path("/home/painter/pictures")
     assert folder_of("pictures") == Path.cwd() / "pictures"
+
+
+async def test_an_archive_has_one_ledger(tmp_path: Path) -> None:
+    """Opened with another database, everything would be bought again; no password is told or written."""
+    root, elsewhere = str(tmp_path / "archive"), f"sqlite:///{tmp_path / 'other.sqlite'}"
+    async with open_archive(root):
+        pass
+
+    with pytest.raises(SetupError, match=r"its ledger in catalogue\.sqlite, not in sqlite:///.*other\.sqlite"):
+        async with open_archive(root, elsewhere):
+            pytest.fail("it opened")
+    with pytest.raises(SetupError) as refused:
+        async with open_archive(root, "postgresql://me:secret@db.example:5432/pictures"):
+            pytest.fail("it opened")
+    assert "postgresql://db.example:5432/pictures" in str(refused.value)
+    assert "secret" not in str(refused.value)
