@@ -3,7 +3,6 @@
 Knows no Prefect; `block.py` is the configuration of it.
 """
 
-import json
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -40,9 +40,11 @@ async def make_contact_sheet(sheet: Sheet, store: Store) -> ContactSheet:
     view = build_view(sheet, unreadable)
     made = ContactSheet(html_key=f"{folder}/index.html", overview_key=f"{folder}/overview.png")
     frames = await _overview_frames(view, store)
-    overview = await asyncio.to_thread(render_overview, sheet.title, subtitle_of(view), frames)
+    overview, page = await asyncio.gather(
+        asyncio.to_thread(render_overview, sheet.title, subtitle_of(view), frames),
+        asyncio.to_thread(render_page, view),
+    )
     await store.put(made.overview_key, overview)
-    page = await asyncio.to_thread(render_page, view)
     await store.put(made.html_key, page.encode())
     return made
 
