@@ -113,10 +113,8 @@ def _shown_catalogue(url: str | None) -> str:
 
 async def _manifest_of(store: FolderStore, catalogue: str) -> Manifest:
     """Reads `archive.json`; of many that open a new archive at once, one writes it and all read the same."""
-    fresh = (
-        json.dumps({"format_version": FORMAT_VERSION, "id": uuid.uuid4().hex, "catalogue": catalogue}, indent=2) + "\n"
-    )
-    await store.put_if_absent(MANIFEST_KEY, fresh.encode())
+    fresh = Manifest(format_version=FORMAT_VERSION, id=uuid.uuid4().hex, catalogue=catalogue)
+    await store.put_if_absent(MANIFEST_KEY, f"{fresh.model_dump_json(indent=2)}\n".encode())
     try:
         manifest = Manifest.model_validate_json(await store.get(MANIFEST_KEY))
     except ValidationError as error:
