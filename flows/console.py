@@ -175,10 +175,9 @@ def show_result(result: CampaignResult) -> None:
 
 def _add_balance(table: Table, balance: Balance) -> None:
     """Adds what all runs cost together; what is open or lost only where there is any."""
-    table.add_row(f"all runs: paid, {balance.unit}", f"{balance.billed.normalize():f}")
-    for name, amount in (("still open", balance.reserved), ("perhaps lost", balance.lost)):
-        if amount:
-            table.add_row(f"all runs: {name}, {balance.unit}", f"{amount.normalize():f}")
+    for name, amount in balance.amounts():
+        if amount != "0" or name == "paid":
+            table.add_row(f"all runs: {name}, {balance.unit}", amount)
 
 
 def _show_failures(failures: tuple[Failure, ...]) -> None:

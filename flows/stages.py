@@ -8,19 +8,11 @@ import asyncio
 from collections.abc import Sequence
 
 from blocks.archive.ledger import LedgerEntry, ShotState
-from blocks.errors import (
-    AccountRefused,
-    ArchiveError,
-    BudgetExhausted,
-    IllegalTransition,
-    JobTaken,
-    KleinbildError,
-    NotStarted,
-    SetupError,
-)
+from blocks.errors import BudgetExhausted, KleinbildError, NotStarted
 from tasks.archive import archive, archived_images, balances_of, images_of_others
 from tasks.attempts import attempt_after
 from tasks.brief import RevisionBrief
+from tasks.decisions import decision_on
 from tasks.dedupe import dedupe
 from tasks.edit import plan_edits
 from tasks.generate import collect, submit
@@ -30,17 +22,11 @@ from tasks.references import References
 from tasks.report.task import publish_report
 from tasks.studio import Studio
 
-OF_ONE_SHOT = (IllegalTransition, JobTaken)
-"""What the ledger says when another run was faster with a shot: that shot's trouble alone."""
-
 GRACE_SECONDS = 30.0
 """How long a run that is stopped goes on collecting what it has paid for."""
 
 LAST_WORDS_SECONDS = 15.0
 """How long what is cancelled then may take to end, before its connections are closed."""
-
-ENDS_THE_RUN = (AccountRefused, BudgetExhausted, SetupError, ArchiveError)
-"""What no further shot could escape: buying stops at once, with one message."""
 
 
 async def make_pictures(shots: Sequence[Shot], studio: Studio) -> Made:
@@ -109,7 +95,7 @@ async def _buy_and_collect(shot: Shot, entry: LedgerEntry | None, studio: Studio
         ticket = await submit(purchase)
         collected = await collect(purchase, ticket)
     except KleinbildError as error:
-        if isinstance(error, ENDS_THE_RUN) and not isinstance(error, OF_ONE_SHOT):
+        if decision_on(error).ends_run:
             studio.halt(error)
         await purchase.give_up_if_hopeless(error)
         studio.tally.change(failed=1)

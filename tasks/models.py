@@ -187,6 +187,11 @@ class Balance(Frozen):
     billed: Decimal = Field(description="What the providers said that they charged.")
     lost: Decimal = Field(description="Price of shots that may have been bought and were not found.")
 
+    def amounts(self) -> tuple[tuple[str, str], ...]:
+        """Names each amount as people read it, without needless zeros."""
+        named = {"estimated": self.estimated, "paid": self.billed, "open": self.reserved, "perhaps lost": self.lost}
+        return tuple((name, f"{amount.normalize():f}") for name, amount in named.items())
+
 
 class CampaignResult(Frozen):
     """What a campaign made."""

@@ -14,7 +14,8 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
-from blocks.errors import BadPicture, ConnectFailed, LinkExpired, ProviderUnavailable, RateLimited
+from blocks.errors import RateLimited
+from tasks.decisions import decision_on
 from tasks.purchase import Purchase
 
 SUBMIT_RETRIES = 6
@@ -30,20 +31,18 @@ MAX_WAIT_SECONDS = 300.0
 async def is_safe_to_submit_again(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
     """Tells whether a submit may be repeated: only with proof that nothing was accepted, after the pause asked for."""
     error = await state.aresult(raise_on_failure=False)
-    if isinstance(error, RateLimited):
-        return await _waited(error.retry_after_seconds)
-    return isinstance(error, ConnectFailed)
+    return decision_on(error).submits_again and await _waited(error)
 
 
 async def is_safe_to_collect_again(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
     """Tells whether collecting may be repeated. It buys nothing, so everything that passes by itself may."""
     error = await state.aresult(raise_on_failure=False)
-    if isinstance(error, RateLimited):
-        return await _waited(error.retry_after_seconds)
-    return isinstance(error, ProviderUnavailable | LinkExpired | BadPicture)
+    return decision_on(error).collects_again and await _waited(error)
 
 
-async def _waited(pause_seconds: float | None) -> bool:
+async def _waited(error: BaseException) -> bool:
+    """Waits as long as a provider asks to; False where that is too long."""
+    pause_seconds = error.retry_after_seconds if isinstance(error, RateLimited) else None
     if pause_seconds is None:
         return True
     if pause_seconds > MAX_WAIT_SECONDS:

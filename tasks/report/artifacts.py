@@ -89,6 +89,7 @@ def summary_markdown(view: SheetView, pictures: Iterable[Picture], left_out: int
         f"# {escape(sheet.title)}",
         f"{escape(sheet.campaign)}, edition {escape(sheet.edition)}. Contact sheet: {escape(contact_sheet_path)}",
         _figures(view),
+        _money(view),
         _picture_table(tuple(pictures)),
         f"… and {left_out} more on the contact sheet." if left_out > 0 else "",
         _failures(view),
@@ -145,6 +146,18 @@ def _figures(view: SheetView) -> str:
         "spent": escape(str(sheet.cost)),
     }
     return "\n".join([_table_row(figures), _table_row(["---:"] * len(figures)), _table_row(figures.values())])
+
+
+def _money(view: SheetView) -> str:
+    """Shows what all runs of the edition cost, by unit."""
+    if not view.sheet.balances:
+        return ""
+    names = [name for name, _ in view.sheet.balances[0].amounts()]
+    rows = [
+        _table_row([escape(balance.unit), *(amount for _, amount in balance.amounts())])
+        for balance in view.sheet.balances
+    ]
+    return "\n".join([_table_row(["all runs", *names]), _table_row(["---:"] * (1 + len(names))), *rows])
 
 
 def _picture_table(pictures: tuple[Picture, ...]) -> str:

@@ -20,6 +20,7 @@ async def publish_report(
     title: str, made: Made, verdicts: Sequence[Verdict], references: References, studio: Studio
 ) -> str:
     """Writes the contact sheet into the archive and shows it in Prefect; returns its path."""
+    balances = await balances_of(studio)
     sheet = Sheet(
         title=title,
         campaign=studio.run.campaign,
@@ -27,7 +28,8 @@ async def publish_report(
         images=made.images,
         verdicts=tuple(verdicts),
         failures=made.failures,
-        cost=Cost.of(Money(amount=each.billed, unit=each.unit) for each in await balances_of(studio)),
+        cost=Cost.of(Money(amount=each.billed, unit=each.unit) for each in balances),
+        balances=balances,
         bought=made.bought,
         reused=made.reused,
         references=references,

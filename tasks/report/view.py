@@ -12,7 +12,7 @@ from itertools import groupby, pairwise
 from typing import Literal
 
 from blocks.provider import Frozen
-from tasks.models import Cost, Failure, ImageRecord, Prompt, ReferenceUse, Verdict
+from tasks.models import Balance, Cost, Failure, ImageRecord, Prompt, ReferenceUse, Verdict
 
 FrameState = Literal["keeper", "duplicate", "unjudged", "archived"]
 
@@ -27,6 +27,7 @@ class Sheet(Frozen):
     verdicts: tuple[Verdict, ...]
     failures: tuple[Failure, ...]
     cost: Cost
+    balances: tuple[Balance, ...] = ()
     bought: int
     reused: int
     references: tuple[ReferenceUse, ...]

@@ -1,12 +1,14 @@
 import base64
 import io
 import re
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from PIL import Image
 
+from tasks.models import Balance
 from tasks.report import artifacts, make_contact_sheet, publish_artifacts
 from tasks.report.arrange import build_view
 from tasks.report.artifacts import MAX_PICTURES, Picture, escape, image_rows, summary_markdown
@@ -78,6 +80,21 @@ def test_the_page_has_figures_and_three_columns(studio: Any) -> None:
         "| :--- | :--- | :--- |\n"
         "| ![frame 1](data:image/jpeg;base64,anBlZw==)<br>**1** a pot | (cannot be read)<br>**2** a pot |  |\n"
     )
+
+
+def test_the_money_of_all_runs_is_told(studio: Any) -> None:
+    """What is open or perhaps lost is no less spent than what is paid: a person sees it beside."""
+    balance = Balance(
+        unit="CU", estimated=Decimal("12.50"), reserved=Decimal(2), billed=Decimal(10), lost=Decimal("0.5")
+    )
+
+    page = summary_markdown(build_view(studio.sheet(balances=(balance,))), [], 0, "index.html")
+
+    assert (
+        "| all runs | estimated | paid | open | perhaps lost |\n"
+        "| ---: | ---: | ---: | ---: | ---: |\n"
+        "| CU | 12.5 | 10 | 2 | 0.5 |\n"
+    ) in page
 
 
 def test_captions_are_broken_into_lines(studio: Any) -> None:
