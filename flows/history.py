@@ -19,6 +19,8 @@ from prefect.settings import get_current_settings
 DEADLINE_SECONDS = 20.0
 INTERVAL_SECONDS = 0.25
 PAGE_SIZE = 200
+LATE_EVENTS_SECONDS = 2.0
+"""Twice the recorder's flush interval, which pyproject.toml sets to 1 s."""
 
 
 async def keep_history() -> None:
@@ -32,6 +34,9 @@ async def keep_history() -> None:
         async with asyncio.timeout(DEADLINE_SECONDS), get_client() as client:
             while await _recorded(client, context.flow_run.id) < started:  # noqa: ASYNC110  # another process writes
                 await asyncio.sleep(INTERVAL_SECONDS)
+            # Every end is on record; late events of the same runs may still be under way, and a server that is stopped
+            # while it writes them says so at length on the terminal.
+            await asyncio.sleep(LATE_EVENTS_SECONDS)
     except (TimeoutError, httpx.HTTPError):
         return  # the run is complete and archived; a few lines of its history are not worth its failure
 
