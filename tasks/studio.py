@@ -46,6 +46,7 @@ class Studio:
         purse: Purse,
         resubmit_lost: bool,
         job_timeout_seconds: float,
+        browse_url: str | None = None,
     ) -> None:
         self.archive = archive
         self.run = run
@@ -57,10 +58,15 @@ class Studio:
         self.halted_by: KleinbildError | None = None
         self.spent = Cost()
         self._accounts = accounts
+        self._browse_url = browse_url
 
     def account(self, name: ProviderName) -> Account:
         """Returns the open account with a provider that the brief uses."""
         return self._accounts[name]
+
+    def address_of(self, key: str) -> str:
+        """Says where a person finds what lies in the archive: an address for the browser, or a path."""
+        return f"{(self._browse_url or str(self.archive.root)).rstrip('/')}/{key}"
 
     def halt(self, error: KleinbildError) -> None:
         """Stops buying for the whole run. What is running is still collected."""
@@ -104,4 +110,5 @@ async def open_studio(
             purse=purse,
             resubmit_lost=resubmit_lost,
             job_timeout_seconds=job_timeout_seconds,
+            browse_url=archive.browse_url,
         )

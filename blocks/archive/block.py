@@ -41,7 +41,11 @@ class ImageArchive(Block):
             "Without it, a SQLite file in the root."
         ),
     )
-
+    browse_url: str | None = Field(
+        default=None,
+        title="Address for browsers",
+        description="Where people open what lies in the root, such as http://127.0.0.1:8780; links in reports use it.",
+    )
     cap_per_day: Decimal | None = Field(
         default=None, ge=0, title="Cap per day", description="Most that all runs together may spend on a day (UTC)."
     )

@@ -37,6 +37,5 @@ async def publish_report(
     )
     store = studio.archive.store
     written = await make_contact_sheet(sheet, store)
-    path = f"{studio.archive.root}/{written.html_key}"
-    await publish_artifacts(sheet, store, path)
-    return path
+    await publish_artifacts(sheet, store, studio.address_of(written.html_key))
+    return f"{studio.archive.root}/{written.html_key}"
