@@ -4,17 +4,14 @@ brief -> prompts -> shots -> pictures -> verdicts -> edits of the keepers -> ver
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
-from pathlib import Path
 
-from blocks.archive.block import ImageArchive
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
+from flows.inputs import ArchiveInput, BriefInput, BudgetInput
 from flows.opening import DEFAULT_EDITION, opened
 from flows.runnable import runnable
 from flows.stages import conclude, edit_chain, judge_images, make_pictures
 from tasks.brief import Brief
-from tasks.brief_reading import load_brief
 from tasks.estimate import Estimate, estimate
 from tasks.expand import expand_prompts
 from tasks.models import CampaignResult, ImageRecord, Made, Prompt, Shot
@@ -25,10 +22,11 @@ from tasks.studio import Studio
 
 @runnable(name="campaign")
 async def campaign(
-    brief: Brief | Path,
-    archive: ImageArchive | Path | None = None,
+    brief: BriefInput,
     edition: str = DEFAULT_EDITION,
-    budget: Decimal | None = None,
+    review: bool = False,
+    budget: BudgetInput = None,
+    archive: ArchiveInput = None,
     scenario: ScenarioCredentials | None = None,
     sunra: SunraCredentials | None = None,
 ) -> CampaignResult:
@@ -37,31 +35,32 @@ async def campaign(
     Running it again buys nothing that it has bought before.
 
     Args:
-        brief: A brief, or the path of its YAML file.
-        archive: Where to keep the images: a block, or a folder. If left out: what the brief names, the
-            saved block named `default`, or the folder `archive`.
-        edition: Another edition of a campaign draws other seeds; the same edition changes nothing.
-        budget: What the campaign may cost, in the unit of the brief's budget (USD if it has none).
-        scenario: Credentials; the saved block named `default` if left out.
-        sunra: Likewise.
+        brief: What to make. In Python: a brief, or the path of its YAML file.
+        edition: The same edition changes nothing when it runs again; another one draws other seeds. `daily`, `hourly`,
+            `weekly` and `monthly` follow the time that the run is scheduled for, `daily@Europe/Berlin` by its clock.
+        review: Stop after generation and before each further edit, and ask a person what to keep.
+        budget: What this edition may cost, in the unit of the brief's budget (USD if it has none).
+        archive: Where to keep the images. If left out: what the brief names, the saved block named `default`, or the
+            folder `archive`. In Python a folder does as well.
+        scenario: Credentials of Scenario; the saved block named `default` if left out.
+        sunra: Credentials of Sunra; the saved block named `default` if left out.
 
     Raises:
         BriefError: The brief cannot work; nothing was bought.
         SetupError: Credentials or a price are missing; nothing was bought.
         ProviderError: The provider refuses the account. What was bought before is archived.
     """
-    document = load_brief(brief)
-    async with opened(document, archive, edition=edition, budget=budget, scenario=scenario, sunra=sunra) as (
+    async with opened(brief, archive, edition=edition, budget=budget, scenario=scenario, sunra=sunra) as (
         studio,
         references,
     ):
-        prompts = await expand_prompts(document)
-        shots, _ = await plan(document, prompts, references, studio)
+        prompts = await expand_prompts(brief)
+        shots, _ = await plan(brief, prompts, references, studio)
         studio.tally.change(stage="generating")
         generated = await make_pictures(shots, studio)
-        parents = await _to_edit(document, generated, studio)
-        edit_shots, edited = await edit_chain(document, parents, references, studio)
-        return await conclude(document, shots + edit_shots, generated + edited, references, studio)
+        parents = await _to_edit(brief, generated, studio)
+        edit_shots, edited = await edit_chain(brief, parents, references, studio)
+        return await conclude(brief, shots + edit_shots, generated + edited, references, studio)
 
 
 async def plan(

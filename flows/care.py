@@ -14,8 +14,9 @@ from blocks.provider import Frozen, ProviderName
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
 from flows.accounts import credentials_for
+from flows.archives import archive_for, is_made
 from flows.history import keep_history
-from flows.opening import existing_archive
+from flows.inputs import ArchiveInput
 from flows.runnable import runnable
 from tasks.attempts import attempt_after
 from tasks.generate import collect
@@ -40,7 +41,7 @@ class Reconciled(Frozen):
 
 @runnable(name="reconcile")
 async def reconcile(
-    archive: ImageArchive | Path | None = None,
+    archive: ArchiveInput = None,
     scenario: ScenarioCredentials | None = None,
     sunra: SunraCredentials | None = None,
 ) -> tuple[Reconciled, ...]:
@@ -50,14 +51,18 @@ async def reconcile(
     collected. What cannot be found stays `lost`, and counted. Shots of runs that are at work are left alone.
 
     Args:
-        archive: Where the ledger is.
-        scenario: Credentials; the saved block named `default` if left out.
-        sunra: Likewise.
+        archive: Where the ledger is. If left out: the saved block named `default`, or the folder `archive`.
+        scenario: Credentials of Scenario; the saved block named `default` if left out.
+        sunra: Credentials of Sunra; the saved block named `default` if left out.
 
     Raises:
         SetupError: There is no archive, or credentials are missing.
     """
-    block = existing_archive(archive)
+    block = await archive_for(archive, may_be_saved=scenario is None and sunra is None)
+    if not is_made(block):
+        if isinstance(archive, Path | str):
+            raise SetupError(f"There is no archive at {block.root}. Say where it is with --archive.")
+        return ()  # a schedule may begin before the first campaign has made its archive
     async with block.open() as opened:
         left = [entry for entry in await opened.ledger.open_shots() if await opened.ledger.is_gone(entry.run_id)]
     done: list[Reconciled] = []

@@ -7,13 +7,12 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from blocks.archive.block import ImageArchive
 from blocks.errors import BriefError, BudgetExhausted, KleinbildError
 from flows import console
 from flows.accounts import sandbox_credentials
 from flows.campaign import campaign
 from flows.care import reconcile
-from flows.opening import DEFAULT_ARCHIVE, DEFAULT_EDITION
+from flows.opening import DEFAULT_EDITION
 from flows.questions import plan_of, show
 from flows.revise import revise
 from tasks.brief import RevisionBrief
@@ -28,6 +27,7 @@ EXIT_CODES = """exit codes:
   3  credentials or a setting are missing    7  done, but some shots made no picture
   130  stopped with Ctrl-C: run it again to go on; what was bought is not bought twice
 """
+ARCHIVE_HELP = "folder, or saved block as image-archive/NAME; the saved default or the folder `archive` if left out"
 SOME_FAILED = 7
 STOPPED = 130
 
@@ -89,14 +89,14 @@ def _add_revise(commands: Any) -> None:
 
 def _add_reconcile(commands: Any) -> None:
     command = _command(commands, "reconcile", "find out what became of shots that killed runs left open", _reconcile)
-    command.add_argument("--archive", default=DEFAULT_ARCHIVE, metavar="FOLDER", help="default: %(default)s")
+    command.add_argument("--archive", metavar="ARCHIVE", help=ARCHIVE_HELP)
     command.add_argument("--sandbox", metavar="URL", help="use the local sandbox at this address, with no account")
 
 
 def _add_show(commands: Any) -> None:
     command = _command(commands, "show", "say where an image comes from", _show)
     command.add_argument("image", metavar="IMAGE", help="SHA-256, how it begins, or the picture's file")
-    command.add_argument("--archive", default=DEFAULT_ARCHIVE, metavar="FOLDER", help="default: %(default)s")
+    command.add_argument("--archive", metavar="ARCHIVE", help=ARCHIVE_HELP)
     command.add_argument("--json", action="store_true", help="print the record as it is stored")
 
 
@@ -110,8 +110,12 @@ def _command(
 
 
 def _add_terms(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--archive", metavar="FOLDER", help="where the images are kept; overrides the brief")
-    command.add_argument("--edition", default=DEFAULT_EDITION, help="another edition draws new seeds")
+    command.add_argument("--archive", metavar="ARCHIVE", help=f"{ARCHIVE_HELP}; overrides the brief")
+    command.add_argument(
+        "--edition",
+        default=DEFAULT_EDITION,
+        help="another edition draws new seeds; daily, hourly, weekly and monthly follow the clock",
+    )
     command.add_argument("--sandbox", metavar="URL", help="use the local sandbox at this address, with no account")
     command.add_argument("--budget", type=_amount, metavar="N", help="what it may cost; overrides the brief")
 
@@ -152,7 +156,7 @@ def _revise(options: argparse.Namespace) -> int:
 
 
 def _reconcile(options: argparse.Namespace) -> int:
-    console.show_reconciled(reconcile(ImageArchive(root=options.archive), **_accounts(options)))
+    console.show_reconciled(reconcile(options.archive, **_accounts(options)))
     return 0
 
 
@@ -179,8 +183,7 @@ def _watched(run: Callable[[], CampaignResult]) -> int:
 
 def _terms(options: argparse.Namespace) -> dict[str, Any]:
     """Collects the keywords that all flows share."""
-    archive = None if options.archive is None else ImageArchive(root=options.archive)
-    return {"archive": archive, "edition": options.edition, "budget": options.budget, **_accounts(options)}
+    return {"archive": options.archive, "edition": options.edition, "budget": options.budget, **_accounts(options)}
 
 
 def _accounts(options: argparse.Namespace) -> dict[str, Any]:
@@ -199,5 +202,5 @@ def _reference(text: str) -> dict[str, str]:
 
 
 def _show(options: argparse.Namespace) -> int:
-    console.show_image(asyncio.run(show(options.image, ImageArchive(root=options.archive))), as_json=options.json)
+    console.show_image(asyncio.run(show(options.image, options.archive)), as_json=options.json)
     return 0

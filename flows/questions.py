@@ -15,8 +15,9 @@ from blocks.errors import BriefError
 from blocks.provider import Frozen
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
+from flows.archives import archive_for, existing_archive, is_made
 from flows.campaign import plan
-from flows.opening import DEFAULT_EDITION, archive_block, existing_archive, is_made, opened
+from flows.opening import DEFAULT_EDITION, opened
 from tasks.archive import find_image
 from tasks.brief import Brief
 from tasks.estimate import Estimate
@@ -45,7 +46,7 @@ class Provenance(Frozen):
 
 async def plan_of(
     brief: Brief,
-    archive: ImageArchive | Path | None = None,
+    archive: ImageArchive | Path | str | None = None,
     edition: str = DEFAULT_EDITION,
     budget: Decimal | None = None,
     scenario: ScenarioCredentials | None = None,
@@ -60,7 +61,7 @@ async def plan_of(
         SetupError: Credentials or a price are missing.
     """
     async with (
-        _never_made(archive_block(archive, brief)) as block,
+        _never_made(await archive_for(archive, brief, may_be_saved=scenario is None and sunra is None)) as block,
         opened(brief, block, edition=edition, budget=budget, scenario=scenario, sunra=sunra) as (studio, references),
     ):
         prompts = expand(brief)
@@ -75,19 +76,19 @@ async def plan_of(
         )
 
 
-async def show(image: str, archive: ImageArchive | Path) -> Provenance:
+async def show(image: str, archive: ImageArchive | Path | str | None = None) -> Provenance:
     """Tells where an image comes from.
 
     Args:
         image: Its SHA-256, how that begins, or the path of a file with its bytes.
-        archive: The archive, or its folder.
+        archive: The archive, its folder or its saved block; found as in `campaign` if left out.
 
     Raises:
         BriefError: The archive has no such image.
         SetupError: There is no archive.
     """
     name = await asyncio.to_thread(_digest_of, Path(image)) or image
-    async with existing_archive(archive).open() as opened_archive:
+    async with (await existing_archive(archive)).open() as opened_archive:
         catalogue = opened_archive.catalogue
         record = await find_image(name, catalogue)
         return Provenance(

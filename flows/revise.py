@@ -1,18 +1,12 @@
 """Archived images -> further edits: the same chain as in a campaign, begun from pictures that exist."""
 
-from collections.abc import Sequence
-from decimal import Decimal
-from pathlib import Path
-
-from blocks.archive.block import ImageArchive
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
+from flows.inputs import ArchiveInput, BudgetInput, RevisionInput
 from flows.opening import DEFAULT_EDITION, opened
 from flows.runnable import runnable
 from flows.stages import conclude, edit_chain
 from tasks.archive import find_image
-from tasks.brief import RevisionBrief
-from tasks.brief_reading import load_revision
 from tasks.estimate import estimate
 from tasks.models import CampaignResult
 from tasks.plan import check_edits
@@ -20,35 +14,36 @@ from tasks.plan import check_edits
 
 @runnable(name="revise")
 async def revise(
-    images: Sequence[str],
-    brief: RevisionBrief | Path,
-    archive: ImageArchive | Path | None = None,
+    images: list[str],
+    brief: RevisionInput,
     edition: str = DEFAULT_EDITION,
-    budget: Decimal | None = None,
+    review: bool = False,
+    budget: BudgetInput = None,
+    archive: ArchiveInput = None,
     scenario: ScenarioCredentials | None = None,
     sunra: SunraCredentials | None = None,
 ) -> CampaignResult:
     """Edits images of an archive further, and archives the results with their lineage.
 
     Args:
-        images: SHA-256s, or prefixes of them that name one image each.
-        brief: The edits, as a model or the path of a YAML file.
-        archive: Where the images are, and where the new ones go.
-        edition: As in `campaign`.
-        budget: As in `campaign`.
-        scenario: As in `campaign`.
-        sunra: As in `campaign`.
+        images: SHA-256 of each image, or how it begins.
+        brief: What to make of them. In Python: a model, or the path of its YAML file.
+        edition: The same edition changes nothing when it runs again; another one draws other seeds.
+        review: Stop before each further edit, and ask a person what to keep.
+        budget: What this edition may cost, in the unit of the brief's budget (USD if it has none).
+        archive: Where the images are, and where the new ones go; found as in `campaign`.
+        scenario: Credentials of Scenario; the saved block named `default` if left out.
+        sunra: Credentials of Sunra; the saved block named `default` if left out.
 
     Raises:
         BriefError: An image is not in the archive, or the edits cannot work; nothing was bought.
     """
-    document = load_revision(brief)
-    async with opened(document, archive, edition=edition, budget=budget, scenario=scenario, sunra=sunra) as (
+    async with opened(brief, archive, edition=edition, budget=budget, scenario=scenario, sunra=sunra) as (
         studio,
         references,
     ):
         parents = tuple([await find_image(name, studio.archive.catalogue) for name in images])
-        check_edits(document, studio)
-        await estimate(document, (), len(parents), studio)
-        shots, edited = await edit_chain(document, parents, references, studio)
-        return await conclude(document, shots, edited, references, studio)
+        check_edits(brief, studio)
+        await estimate(brief, (), len(parents), studio)
+        shots, edited = await edit_chain(brief, parents, references, studio)
+        return await conclude(brief, shots, edited, references, studio)

@@ -12,6 +12,7 @@ from tasks.brief import Axis, Brief, Dedupe, EditStep, Generation, ReferenceSour
 from tasks.documents import read_yaml, shortened
 
 AnyBrief = TypeVar("AnyBrief", bound=RevisionBrief)
+AnyForm = TypeVar("AnyForm", bound=BaseModel)
 
 
 def load_brief(source: Brief | str | Path) -> Brief:
@@ -40,7 +41,7 @@ def _load(path: Path, model: type[AnyBrief]) -> AnyBrief:
     return brief.model_copy(update={"references": beside})
 
 
-def read_brief(document: Mapping[Any, Any], model: type[AnyBrief], *, shown_as: str) -> AnyBrief:
+def read_brief(document: Mapping[Any, Any], model: type[AnyForm], *, shown_as: str) -> AnyForm:
     """Makes a brief of what a YAML file or a form holds.
 
     Raises:
@@ -64,7 +65,7 @@ _IN_WORDS = {
 """pydantic speaks to programmers: these kinds of its errors are put into words for people."""
 
 
-def _in_words(item: Any, model: type[RevisionBrief]) -> str:
+def _in_words(item: Any, model: type[BaseModel]) -> str:
     place = _place(item["loc"])
     if item["type"] == "extra_forbidden":
         return f"{place}: unknown field.{suggestion(str(item['loc'][-1]), _fields_at(item['loc'][:-1], model))}"
@@ -84,7 +85,7 @@ def _place(location: tuple[int | str, ...]) -> str:
     return place if place.isprintable() and len(place) <= 100 else shortened(place)
 
 
-def _fields_at(location: tuple[int | str, ...], brief: type[RevisionBrief]) -> set[str]:
+def _fields_at(location: tuple[int | str, ...], brief: type[BaseModel]) -> set[str]:
     models: Mapping[str, type[BaseModel]] = {
         "generate": Generation,
         "edits": EditStep,

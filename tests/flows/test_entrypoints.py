@@ -15,7 +15,7 @@ names = ["flows.campaign.campaign", "flows.revise.revise"]
 flows = [load_flow_from_entrypoint(name) for name in names]
 print(json.dumps([[flow.name, type(flow).__name__, sorted(flow.parameters.properties)] for flow in flows]))
 """
-TERMS = ["archive", "budget", "edition", "scenario", "sunra"]
+TERMS = ["archive", "budget", "edition", "review", "scenario", "sunra"]
 
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("flows/*.py")), ids=lambda file: file.stem)
