@@ -7,16 +7,20 @@ from collections.abc import Sequence
 
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
+from flows.asking import refuse_unless_askable
+from flows.editing import edit_chain
 from flows.inputs import ArchiveInput, BriefInput, BudgetInput
 from flows.opening import DEFAULT_EDITION, opened
+from flows.review import ReviewDesk
 from flows.runnable import runnable
-from flows.stages import conclude, edit_chain, judge_images, make_pictures
+from flows.stages import conclude, make_pictures
 from tasks.brief import Brief
 from tasks.estimate import Estimate, estimate
 from tasks.expand import expand_prompts
-from tasks.models import CampaignResult, ImageRecord, Made, Prompt, Shot
+from tasks.models import CampaignResult, Production, Prompt, Shot
 from tasks.plan import check_edits, plan_generation
 from tasks.references import References
+from tasks.review import policy_of
 from tasks.studio import Studio
 
 
@@ -34,22 +38,27 @@ async def campaign(
 
     Running it again buys nothing that it has bought before.
 
+    In Python, a brief may also be the path of its YAML file, and an archive the path of its folder.
+
     Args:
-        brief: What to make. In Python: a brief, or the path of its YAML file.
-        edition: The same edition changes nothing when it runs again; another one draws other seeds. `daily`, `hourly`,
-            `weekly` and `monthly` follow the time that the run is scheduled for, `daily@Europe/Berlin` by its clock.
+        brief: What to make.
+        edition: The same edition changes nothing when it runs again; another one draws other seeds. Write daily,
+            hourly, weekly or monthly to follow the time that the run is scheduled for, daily@Europe/Berlin by its clock.
         review: Stop after generation and before each further edit, and ask a person what to keep.
         budget: What this edition may cost, in the unit of the brief's budget (USD if it has none).
-        archive: Where to keep the images. If left out: what the brief names, the saved block named `default`, or the
-            folder `archive`. In Python a folder does as well.
-        scenario: Credentials of Scenario; the saved block named `default` if left out.
-        sunra: Credentials of Sunra; the saved block named `default` if left out.
+        archive: Where to keep the images. If left out: what the brief names, the saved block named default, or the
+            folder named archive.
+        scenario: Credentials of Scenario; the saved block named default if left out.
+        sunra: Credentials of Sunra; the saved block named default if left out.
 
     Raises:
         BriefError: The brief cannot work; nothing was bought.
-        SetupError: Credentials or a price are missing; nothing was bought.
+        SetupError: Credentials or a price are missing, or there is nobody to ask for a review; nothing was bought.
+        ReviewTimedOut: Nobody answered in time. What was bought before is archived.
         ProviderError: The provider refuses the account. What was bought before is archived.
     """
+    policy = policy_of(brief, is_wanted=review)
+    refuse_unless_askable(policy)
     async with opened(brief, archive, edition=edition, budget=budget, scenario=scenario, sunra=sunra) as (
         studio,
         references,
@@ -57,10 +66,11 @@ async def campaign(
         prompts = await expand_prompts(brief)
         shots, _ = await plan(brief, prompts, references, studio)
         studio.tally.change(stage="generating")
-        generated = await make_pictures(shots, studio)
-        parents = await _to_edit(brief, generated, studio)
-        edit_shots, edited = await edit_chain(brief, parents, references, studio)
-        return await conclude(brief, shots + edit_shots, generated + edited, references, studio)
+        generated = Production(shots=shots, made=await make_pictures(shots, studio))
+        desk = ReviewDesk(brief, policy, references, studio)
+        so_far, parents = await desk.review(Production(), generated, step=0)
+        so_far = await edit_chain(brief, so_far, parents, references, studio, desk)
+        return await conclude(brief, so_far, references, studio)
 
 
 async def plan(
@@ -70,12 +80,3 @@ async def plan(
     shots = plan_generation(brief, prompts, references, studio)
     check_edits(brief, studio)
     return shots, await estimate(brief, shots, len(shots) * brief.generate.outputs, studio)
-
-
-async def _to_edit(brief: Brief, generated: Made, studio: Studio) -> tuple[ImageRecord, ...]:
-    """Picks the pictures that are worth an edit: no repeats, unless the brief wants all."""
-    if not brief.edits or brief.edit == "all":
-        return generated.images
-    verdicts = await judge_images(brief, generated, studio)
-    kept = {verdict.sha256 for verdict in verdicts if verdict.kind == "keeper"}
-    return tuple(image for image in generated.images if image.sha256 in kept)

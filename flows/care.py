@@ -51,9 +51,9 @@ async def reconcile(
     collected. What cannot be found stays `lost`, and counted. Shots of runs that are at work are left alone.
 
     Args:
-        archive: Where the ledger is. If left out: the saved block named `default`, or the folder `archive`.
-        scenario: Credentials of Scenario; the saved block named `default` if left out.
-        sunra: Credentials of Sunra; the saved block named `default` if left out.
+        archive: Where the ledger is. If left out: the saved block named default, or the folder named archive.
+        scenario: Credentials of Scenario; the saved block named default if left out.
+        sunra: Credentials of Sunra; the saved block named default if left out.
 
     Raises:
         SetupError: There is no archive, or credentials are missing.

@@ -2,14 +2,18 @@
 
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
+from flows.asking import refuse_unless_askable
+from flows.editing import edit_chain
 from flows.inputs import ArchiveInput, BudgetInput, RevisionInput
 from flows.opening import DEFAULT_EDITION, opened
+from flows.review import ReviewDesk
 from flows.runnable import runnable
-from flows.stages import conclude, edit_chain
+from flows.stages import conclude
 from tasks.archive import find_image
 from tasks.estimate import estimate
-from tasks.models import CampaignResult
+from tasks.models import CampaignResult, Production
 from tasks.plan import check_edits
+from tasks.review import policy_of
 
 
 @runnable(name="revise")
@@ -25,19 +29,26 @@ async def revise(
 ) -> CampaignResult:
     """Edits images of an archive further, and archives the results with their lineage.
 
+    In Python, a brief may also be the path of its YAML file, and an archive the path of its folder.
+
     Args:
         images: SHA-256 of each image, or how it begins.
-        brief: What to make of them. In Python: a model, or the path of its YAML file.
+        brief: What to make of them.
         edition: The same edition changes nothing when it runs again; another one draws other seeds.
         review: Stop before each further edit, and ask a person what to keep.
         budget: What this edition may cost, in the unit of the brief's budget (USD if it has none).
-        archive: Where the images are, and where the new ones go; found as in `campaign`.
-        scenario: Credentials of Scenario; the saved block named `default` if left out.
-        sunra: Credentials of Sunra; the saved block named `default` if left out.
+        archive: Where the images are, and where the new ones go. If left out: what the brief names, the saved block
+            named default, or the folder named archive.
+        scenario: Credentials of Scenario; the saved block named default if left out.
+        sunra: Credentials of Sunra; the saved block named default if left out.
 
     Raises:
         BriefError: An image is not in the archive, or the edits cannot work; nothing was bought.
+        SetupError: Credentials are missing, or there is nobody to ask for a review; nothing was bought.
+        ReviewTimedOut: Nobody answered in time. What was bought before is archived.
     """
+    policy = policy_of(brief, is_wanted=review)
+    refuse_unless_askable(policy)
     async with opened(brief, archive, edition=edition, budget=budget, scenario=scenario, sunra=sunra) as (
         studio,
         references,
@@ -45,5 +56,6 @@ async def revise(
         parents = tuple([await find_image(name, studio.archive.catalogue) for name in images])
         check_edits(brief, studio)
         await estimate(brief, (), len(parents), studio)
-        shots, edited = await edit_chain(brief, parents, references, studio)
-        return await conclude(brief, shots, edited, references, studio)
+        desk = ReviewDesk(brief, policy, references, studio)
+        edited = await edit_chain(brief, Production(), parents, references, studio, desk)
+        return await conclude(brief, edited, references, studio)

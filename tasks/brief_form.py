@@ -1,6 +1,7 @@
 """The short briefs that people fill in by hand, in the form of the Prefect UI: the few fields a stranger starts with.
 
-Everything else of a brief keeps its default. Who needs more writes a brief file, and names it in the form.
+Everything else of a brief keeps its default. Who needs more writes a brief file, and names it in the form. Texts are
+plain: one of Prefect's two UIs shows Markdown as it is written.
 """
 
 from typing import Annotated, Any, Literal
@@ -23,15 +24,14 @@ Instruction = Annotated[str, Field(min_length=1)]
 # Other fields of a brief may stand beside a form's: what has some is read as a whole brief.
 _OPEN = ConfigDict(frozen=True, extra="allow")
 _BRIEF_FILE: Any = Field(
-    default=None,
+    default="",
     title="… or a brief file",
-    description="Path on the worker, such as `deployments/briefs/coffee-house.yaml`. "
-    "With a file, nothing else of this group is read.",
+    description="Path on the worker, such as deployments/briefs/coffee-house.yaml. Then nothing above it is read.",
 )
 _REFERENCES: Any = Field(
     default=[],
     title="Reference pictures",
-    description="Called `@role` in an edit. The source is a web address, or a file on the worker.",
+    description="Called @role in an edit. The source is a web address, or a file on the worker.",
 )
 
 
@@ -48,17 +48,17 @@ class BriefForm(BaseModel):
     prompts: list[Instruction] = Field(
         default=[],
         title="Prompts",
-        description="Such as `a {red|blue} teapot on a wooden table`: a picture of each choice.",
+        description="Such as: a {red|blue} teapot on a wooden table. That makes a picture of each choice.",
     )
     seeds: int = Field(default=2, ge=1, le=1000, title="Pictures of each prompt")
     shape: Shape = Field(default="square", title="Shape")
     instructions: list[Instruction] = Field(
         default=[],
         title="Edits",
-        description="Applied to the distinct pictures one after the other, such as `Turn it into a watercolor`.",
+        description="Applied to the distinct pictures one after the other, such as: Turn it into a watercolor.",
     )
     references: list[ReferenceSource] = _REFERENCES
-    file: str | None = _BRIEF_FILE
+    file: str = _BRIEF_FILE
 
     def document(self) -> dict[str, Any]:
         """Writes the brief that a file would hold."""
@@ -83,11 +83,11 @@ class RevisionForm(BaseModel):
     instructions: list[Instruction] = Field(
         default=[],
         title="Edits",
-        description="Applied one after the other, such as `Turn it into a watercolor`.",
+        description="Applied one after the other, such as: Turn it into a watercolor.",
     )
     references: list[ReferenceSource] = _REFERENCES
     provider: ProviderName = Field(default="sunra", title="Who edits")
-    file: str | None = _BRIEF_FILE
+    file: str = _BRIEF_FILE
 
     def document(self) -> dict[str, Any]:
         """Writes the revision that a file would hold."""

@@ -56,8 +56,8 @@ async def test_each_night_draws_new_seeds_and_buys_no_shot_twice(workplace: Work
 
 
 async def test_a_night_is_judged_against_the_nights_before(workplace: Workplace) -> None:
-    """A recurring campaign that repeats itself is told so: what the archive has counts. A fifth of seeds repeat here."""
-    brief = workplace.brief(prompts="a teapot", seeds=12)
+    """A recurring campaign that repeats itself is told so: what the archive has counts. Some seeds repeat here."""
+    brief = workplace.brief(prompts="a teapot", seeds=30)
     first = await scheduled(workplace, THE_NIGHT_BEFORE, brief)
     second = await scheduled(workplace, LAST_NIGHT, brief)
     kept_before = {image.sha256 for image in first.keepers}
