@@ -43,7 +43,7 @@ async def campaign(
     Args:
         brief: What to make.
         edition: The same edition changes nothing when it runs again; another one draws other seeds. Write daily,
-            hourly, weekly or monthly to follow the time that the run is scheduled for, daily@Europe/Berlin by its clock.
+            hourly, weekly or monthly to follow the time that it is scheduled for, daily@Europe/Berlin by its clock.
         review: Stop after generation and before each further edit, and ask a person what to keep.
         budget: What this edition may cost, in the unit of the brief's budget (USD if it has none).
         archive: Where to keep the images. If left out: what the brief names, the saved block named default, or the
