@@ -9,6 +9,7 @@ integer arithmetic inside one UPDATE.
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -107,7 +108,7 @@ budgets = Table(
 )
 
 
-def _attempt_columns() -> tuple[Column[object], ...]:
+def _attempt_columns() -> tuple[Column[Any], ...]:
     """What is known of one attempt at one shot."""
     return (
         Column("shot_key", Text, primary_key=True),
