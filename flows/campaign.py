@@ -10,6 +10,7 @@ from blocks.sunra.credentials import SunraCredentials
 from flows.asking import refuse_unless_askable
 from flows.editing import edit_chain
 from flows.inputs import ArchiveInput, BriefInput, BudgetInput
+from flows.naming import campaign_run_name
 from flows.opening import DEFAULT_EDITION, opened
 from flows.review import ReviewDesk
 from flows.runnable import runnable
@@ -21,10 +22,11 @@ from tasks.models import CampaignResult, Production, Prompt, Shot
 from tasks.plan import check_edits, plan_generation
 from tasks.references import References
 from tasks.review import policy_of
+from tasks.run_log import log_begin
 from tasks.studio import Studio
 
 
-@runnable(name="campaign")
+@runnable(name="campaign", flow_run_name=campaign_run_name)
 async def campaign(
     brief: BriefInput,
     edition: str = DEFAULT_EDITION,
@@ -64,8 +66,9 @@ async def campaign(
         references,
     ):
         prompts = await expand_prompts(brief)
-        shots, _ = await plan(brief, prompts, references, studio)
-        studio.tally.change(stage="generating")
+        shots, priced = await plan(brief, prompts, references, studio)
+        log_begin(brief.shown_title, priced, studio)
+        studio.tally.change(stage="generating", expected=priced.shots)
         generated = Production(shots=shots, made=await make_pictures(shots, studio))
         desk = ReviewDesk(brief, policy, references, studio)
         so_far, parents = await desk.review(Production(), generated, step=0)

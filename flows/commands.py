@@ -15,6 +15,7 @@ from flows.care import reconcile
 from flows.opening import DEFAULT_EDITION
 from flows.questions import plan_of, show
 from flows.revise import revise
+from flows.terminal import reviewing_here
 from tasks.brief import RevisionBrief
 from tasks.brief_reading import load_brief, read_brief
 from tasks.models import CampaignResult
@@ -66,6 +67,7 @@ def _add_campaign(commands: Any) -> None:
     command = _command(commands, "campaign", "make the pictures of a brief", _campaign)
     command.add_argument("brief", type=Path, metavar="BRIEF.yaml")
     command.add_argument("--yes", action="store_true", help="do not ask before buying")
+    _add_review(command)
     _add_terms(command)
 
 
@@ -84,6 +86,7 @@ def _add_revise(commands: Any) -> None:
     )
     command.add_argument("--provider", choices=["scenario", "sunra"], default="sunra")
     command.add_argument("--name", default="revisions", help="campaign that the results belong to")
+    _add_review(command)
     _add_terms(command)
 
 
@@ -107,6 +110,14 @@ def _command(
     command.add_argument("--verbose", action="store_true", help="show Prefect's log as well")
     command.set_defaults(run=run)
     return command
+
+
+def _add_review(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--review",
+        action="store_true",
+        help="ask which pictures to keep, before each further edit too",
+    )
 
 
 def _add_terms(command: argparse.ArgumentParser) -> None:
@@ -137,7 +148,7 @@ def _campaign(options: argparse.Namespace) -> int:
         console.show_plan(asyncio.run(plan_of(brief, **terms)))
         if not console.confirmed():
             return 0
-    return _watched(lambda: campaign(brief, **terms))
+    return _watched(lambda: campaign(brief, review=options.review, **terms))
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -152,7 +163,7 @@ def _revise(options: argparse.Namespace) -> int:
     brief = read_brief(
         {"name": options.name, "references": references, "edits": edits}, RevisionBrief, shown_as="This revision"
     )
-    return _watched(lambda: revise(options.images, brief, **_terms(options)))
+    return _watched(lambda: revise(options.images, brief, review=options.review, **_terms(options)))
 
 
 def _reconcile(options: argparse.Namespace) -> int:
@@ -170,7 +181,7 @@ def _watched(run: Callable[[], CampaignResult]) -> int:
         draw(count)
 
     try:
-        with console.progress() as draw, watching(watch):
+        with console.progress() as draw, watching(watch), reviewing_here():
             result = run()
     except KeyboardInterrupt:
         console.show_stopped(last)

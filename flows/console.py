@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,12 +22,18 @@ from tasks.estimate import Estimate
 from tasks.models import Balance, CampaignResult, Failure
 from tasks.progress import Progress as Count
 from tasks.progress import Watcher
+from tasks.review import Question
+from tasks.shown import one_line
 
 PROMPTS_SHOWN = 8
 FACT_NAME_WIDTH = 22
 LINE_EVERY = 0.1
 """Share of the shots after which another plain line is printed."""
 
+PICTURES_SHOWN = 40
+MAX_CAPTION = 100
+
+_drawn: ContextVar[Progress | None] = ContextVar("kleinbild_drawn", default=None)
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 _out = Console(highlight=False, soft_wrap=True, emoji=False)
@@ -57,9 +64,14 @@ def show_stopped(count: Count) -> None:
     _err.print("Run the same command again to go on: what was bought is not bought twice.")
 
 
+def is_interactive() -> bool:
+    """Tells whether a person is there to be asked."""
+    return sys.stdin.isatty() and _out.is_terminal
+
+
 def asks_first(is_agreed: bool) -> bool:
     """Tells whether a person is there to be asked, and has not agreed already."""
-    return not is_agreed and sys.stdin.isatty() and _out.is_terminal
+    return not is_agreed and is_interactive()
 
 
 def confirmed() -> bool:
@@ -81,7 +93,7 @@ def progress() -> Iterator[Watcher]:
         TextColumn("{task.fields[facts]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_err, transient=True) as drawn:
+    with Progress(*columns, console=_err, transient=True) as drawn, _drawing(drawn):
         row = drawn.add_task("starting", total=None, facts="")
         yield lambda count: drawn.update(
             row,
@@ -90,6 +102,54 @@ def progress() -> Iterator[Watcher]:
             completed=count.settled,
             facts=_plain(_facts(count)),
         )
+
+
+@contextmanager
+def _drawing(drawn: Progress) -> Iterator[None]:
+    token = _drawn.set(drawn)
+    try:
+        yield
+    finally:
+        _drawn.reset(token)
+
+
+@contextmanager
+def calm() -> Iterator[None]:
+    """Draws no progress while the context is open: somebody is typing."""
+    drawn = _drawn.get()
+    if drawn is None:
+        yield
+        return
+    drawn.stop()
+    try:
+        yield
+    finally:
+        drawn.start()
+
+
+def show_question(question: Question) -> None:
+    """Shows what a person is asked: pictures by their numbers, and where to look at them."""
+    _out.print(f"\n[bold]{_plain(question.title)}[/] · edition {_plain(question.edition)}: {question.text}")
+    for candidate in question.asked[:PICTURES_SHOWN]:
+        _out.print(f"  {candidate.label:>4}  {_plain(one_line(candidate.image.request.prompt, MAX_CAPTION))}")
+    if len(question.asked) > PICTURES_SHOWN:
+        _out.print(f"   … and {len(question.asked) - PICTURES_SHOWN} more on the contact sheet")
+    _out.print(f"contact sheet  {_plain(question.contact_sheet)}")
+    _out.print(f"next           {_plain(question.following)}")
+    if question.decided_at is not None:
+        _out.print(f"Filled in with what was decided on {question.decided_at:%Y-%m-%d %H:%M} UTC.")
+    if question.complaint:
+        show_complaint(question.complaint)
+
+
+def show_complaint(message: str) -> None:
+    """Says why an answer cannot be used."""
+    _out.print(f"[yellow]{_plain(message)}[/]")
+
+
+def show_prompt(text: str) -> None:
+    """Asks for a line, and leaves the cursor behind it."""
+    _out.print(_plain(text), end="")
 
 
 class _PlainLines:
@@ -156,6 +216,7 @@ def show_result(result: CampaignResult) -> None:
         "pictures": len(result.images),
         "keepers": len(result.keepers),
         "near-duplicates": len(result.duplicates),
+        **({"rejected": len(result.rejected)} if result.rejected else {}),
         "shots bought now": result.bought,
         "shots had before": result.reused,
         "shots failed": len(result.failures),

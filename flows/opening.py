@@ -13,9 +13,12 @@ from blocks.sunra.credentials import SunraCredentials
 from flows.accounts import credentials_for
 from flows.archives import archive_for
 from flows.editions import edition_of, meant_to_start
+from flows.events import tell_failure
 from flows.history import keep_history
+from flows.naming import label_run
 from tasks.brief import RevisionBrief
 from tasks.references import References, keep_references, read_references
+from tasks.report.live import live_report
 from tasks.studio import Studio, open_studio
 
 DEFAULT_EDITION = "1"
@@ -50,9 +53,13 @@ async def opened(
         job_timeout_seconds=brief.job_timeout_seconds,
     ) as studio:
         references = await keep_references(read, studio.archive.store)
+        is_sandbox = any(studio.account(name).sandbox for name in brief.providers)
+        await label_run(studio.run.campaign, studio.run.edition, sandbox=is_sandbox)
         try:
-            yield studio, references
-        except KleinbildError:  # a run that stopped for a reason has a history too
+            async with live_report(studio.tally):
+                yield studio, references
+        except KleinbildError as error:  # a run that stopped for a reason has a history too
+            tell_failure(error, studio.run)
             await keep_history()
             raise
         await keep_history()

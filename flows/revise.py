@@ -5,6 +5,7 @@ from blocks.sunra.credentials import SunraCredentials
 from flows.asking import refuse_unless_askable
 from flows.editing import edit_chain
 from flows.inputs import ArchiveInput, BudgetInput, RevisionInput
+from flows.naming import revise_run_name
 from flows.opening import DEFAULT_EDITION, opened
 from flows.review import ReviewDesk
 from flows.runnable import runnable
@@ -14,9 +15,10 @@ from tasks.estimate import estimate
 from tasks.models import CampaignResult, Production
 from tasks.plan import check_edits
 from tasks.review import policy_of
+from tasks.run_log import log_begin
 
 
-@runnable(name="revise")
+@runnable(name="revise", flow_run_name=revise_run_name)
 async def revise(
     images: list[str],
     brief: RevisionInput,
@@ -55,7 +57,9 @@ async def revise(
     ):
         parents = tuple([await find_image(name, studio.archive.catalogue) for name in images])
         check_edits(brief, studio)
-        await estimate(brief, (), len(parents), studio)
+        priced = await estimate(brief, (), len(parents), studio)
+        log_begin(brief.shown_title, priced, studio)
+        studio.tally.change(expected=priced.shots)
         desk = ReviewDesk(brief, policy, references, studio)
         edited = await edit_chain(brief, Production(), parents, references, studio, desk)
         return await conclude(brief, edited, references, studio)

@@ -1,4 +1,4 @@
-"""The stages that flows share: making the pictures of many shots, editing them, judging them, and the conclusion.
+"""The stages that flows share: making the pictures of many shots, judging and reporting them, and the conclusion.
 
 Tasks are called from here, never from inside another task: a task that is nested in another is not durable before the
 outer one ends, and a submit must be.
@@ -9,23 +9,28 @@ from collections.abc import Sequence
 
 from blocks.archive.ledger import LedgerEntry, ShotState
 from blocks.errors import BudgetExhausted, KleinbildError, NotStarted
+from blocks.provider import Frozen
+from flows.events import tell_completed
 from tasks.archive import archive, archived_images, balances_of, images_of_others
 from tasks.attempts import attempt_after
 from tasks.brief import RevisionBrief
+from tasks.decided import decisions_of
 from tasks.decisions import decision_on
 from tasks.dedupe import dedupe
-from tasks.edit import plan_edits
 from tasks.generate import collect, submit
-from tasks.models import CampaignResult, Failure, ImageRecord, Made, Shot, Verdict
+from tasks.models import CampaignResult, Failure, Made, Production, Shot, Verdict
 from tasks.purchase import Purchase
 from tasks.references import References
 from tasks.report.task import publish_report
+from tasks.review import Standing
+from tasks.run_log import log_failures, log_result
 from tasks.studio import Studio
 
-GRACE_SECONDS = 30.0
-"""How long a run that is stopped goes on collecting what it has paid for."""
+GRACE_SECONDS = 18.0
+"""How long a run that is stopped goes on collecting what it has paid for. With the last words it is less than the 30
+seconds after which Prefect's worker kills the process of a run that is cancelled."""
 
-LAST_WORDS_SECONDS = 15.0
+LAST_WORDS_SECONDS = 6.0
 """How long what is cancelled then may take to end, before its connections are closed."""
 
 
@@ -104,54 +109,59 @@ async def _buy_and_collect(shot: Shot, entry: LedgerEntry | None, studio: Studio
     return Made(images=collected.images, bought=int(purchase.was_bought), reused=int(not purchase.was_bought))
 
 
-async def edit_chain(
-    brief: RevisionBrief, parents: tuple[ImageRecord, ...], references: References, studio: Studio
-) -> tuple[tuple[Shot, ...], Made]:
-    """Applies the edits of a brief one after the other, each to the results of the one before."""
-    shots: tuple[Shot, ...] = ()
-    edited = Made()
-    for number, step in enumerate(brief.edits, start=1):
-        studio.tally.change(stage=f"edit {number} of {len(brief.edits)}")
-        planned = plan_edits(brief, step, parents, references, studio)
-        made = await make_pictures(planned, studio)
-        shots, edited, parents = shots + planned, edited + made, made.images
-    return shots, edited
-
-
 async def judge_images(brief: RevisionBrief, made: Made, studio: Studio) -> tuple[Verdict, ...]:
-    """Tells keepers from duplicates, in the scope that the brief wants."""
+    """Tells keepers from duplicates, in the scope that the brief wants, and from what people have rejected."""
     archived = await images_of_others(studio) if brief.dedupe.scope == "archive" else ()
-    return await dedupe(made.images, archived, brief.dedupe)
+    rejected = Standing(await decisions_of(studio)).rejected
+    return await dedupe(made.images, archived, brief.dedupe, rejected)
+
+
+class Recorded(Frozen):
+    """What is said about the images so far, and where a person can look at them."""
+
+    verdicts: tuple[Verdict, ...]
+    contact_sheet_key: str
+
+
+async def record(brief: RevisionBrief, so_far: Production, references: References, studio: Studio) -> Recorded:
+    """Judges, archives and reports what is made so far."""
+    verdicts = await judge_images(brief, so_far.made, studio)
+    studio.tally.change(stage="archiving")
+    await archive(so_far.shots, verdicts, studio)
+    key = await publish_report(brief.shown_title, so_far.made, verdicts, references, studio)
+    return Recorded(verdicts=verdicts, contact_sheet_key=key)
 
 
 async def conclude(
-    brief: RevisionBrief, shots: tuple[Shot, ...], made: Made, references: References, studio: Studio
+    brief: RevisionBrief, production: Production, references: References, studio: Studio
 ) -> CampaignResult:
-    """Judges, archives and reports what was made.
+    """Judges, archives and reports what was made, and sums it up.
 
     Raises:
         KleinbildError: What stopped the run, after all that it had bought is archived; a budget that is spent stops it
             as planned, and is no error.
     """
-    verdicts = await judge_images(brief, made, studio)
-    studio.tally.change(stage="archiving")
-    await archive(shots, verdicts, studio)
-    contact_sheet = await publish_report(brief.shown_title, made, verdicts, references, studio)
+    recorded = await record(brief, production, references, studio)
+    made = production.made
     if studio.halted_by is not None and not isinstance(studio.halted_by, BudgetExhausted):
+        log_failures(made.failures)
         raise studio.halted_by
-    return CampaignResult(
+    result = CampaignResult(
         campaign=studio.run.campaign,
         edition=studio.run.edition,
         archive=str(studio.archive.root),
         images=made.images,
-        verdicts=verdicts,
+        verdicts=recorded.verdicts,
         failures=made.failures,
         bought=made.bought,
         reused=made.reused,
         cost=studio.spent,
         balances=await balances_of(studio),
-        contact_sheet=contact_sheet,
+        contact_sheet=f"{studio.archive.root}/{recorded.contact_sheet_key}",
     )
+    log_result(result)
+    tell_completed(result, brief.shown_title, studio.address_of(recorded.contact_sheet_key))
+    return result
 
 
 def _failure(shot: Shot, error: KleinbildError) -> Failure:

@@ -10,6 +10,7 @@ from blocks.archive.store import Store
 from blocks.errors import ConnectFailed, OutcomeUnknown, ProviderUnavailable, RateLimited, SetupError
 from blocks.provider import Money, PictureRequest, Provider
 from blocks.waiting import Pace
+from tasks.slots import Slots
 
 PRICE_HOLDS_SECONDS = 900.0
 """A price is asked for again after this, in runs that are long enough to see it change."""
@@ -24,6 +25,7 @@ class Credentials(Protocol):
 
     sandbox: bool
     max_in_flight: int
+    shared_limit: str | None
 
     def get_provider(self) -> Provider:
         """Makes the provider's client, not yet open."""
@@ -40,13 +42,19 @@ class _AskedPrice(NamedTuple):
 
 
 class Account:
-    """An open account with a provider, and what this run has learned about it."""
+    """An open account with a provider, and what this run has learned about it.
 
-    def __init__(self, provider: Provider, credentials: Credentials) -> None:
+    Args:
+        provider: Its open client.
+        slots: How many shots may be in flight: hold one while buying and collecting.
+        credentials: The block that both were made from.
+    """
+
+    def __init__(self, provider: Provider, slots: Slots, credentials: Credentials) -> None:
         self.provider = provider
+        self.slots = slots
         self.sandbox = credentials.sandbox
         self.pace = Pace()
-        self.slots = asyncio.Semaphore(credentials.max_in_flight)
         self._credentials = credentials
         self._prices: dict[PictureRequest, _AskedPrice] = {}
         self._handles: dict[str, asyncio.Future[str]] = {}

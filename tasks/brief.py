@@ -95,6 +95,22 @@ class Dedupe(Frozen):
     distance_bits: int | None = Field(default=None, ge=0, le=96, description="Of 192; overrides the named threshold.")
 
 
+class ReviewPolicy(Frozen):
+    """How long a run waits for a person, and what it does when nobody comes."""
+
+    timeout_hours: float = Field(default=24, gt=0, le=24 * 365)
+    on_timeout: Literal["stop", "go_on"] = Field(
+        default="stop", description="`go_on`: all distinct pictures are kept, and the run waits in its process."
+    )
+
+
+def _on_or_off(value: object) -> object:
+    """Lets people write `review: true`."""
+    if isinstance(value, bool):
+        return {} if value else None
+    return value
+
+
 class RevisionBrief(Frozen):
     """What shall be made of pictures that exist: references, a chain of edits, and the terms of the work."""
 
@@ -111,6 +127,9 @@ class RevisionBrief(Frozen):
         default="hold", description="What to do with a shot of which nobody can say whether it was bought."
     )
     job_timeout_seconds: float = Field(default=900, gt=0, le=86_400)
+    review: Annotated[
+        ReviewPolicy | None, BeforeValidator(_on_or_off, json_schema_input_type=bool | ReviewPolicy | None)
+    ] = Field(default=None, description="Asks a person after generation and before each further edit: true, or terms.")
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:

@@ -8,7 +8,17 @@ from pydantic import BaseModel, ValidationError
 
 from blocks.errors import BriefError
 from blocks.provider import LoraWeight, Money
-from tasks.brief import Axis, Brief, Dedupe, EditStep, Generation, ReferenceSource, RevisionBrief, suggestion
+from tasks.brief import (
+    Axis,
+    Brief,
+    Dedupe,
+    EditStep,
+    Generation,
+    ReferenceSource,
+    ReviewPolicy,
+    RevisionBrief,
+    suggestion,
+)
 from tasks.documents import read_yaml, shortened
 
 AnyBrief = TypeVar("AnyBrief", bound=RevisionBrief)
@@ -94,6 +104,7 @@ def _fields_at(location: tuple[int | str, ...], brief: type[BaseModel]) -> set[s
         "axes": Axis,
         "references": ReferenceSource,
         "loras": LoraWeight,
+        "review": ReviewPolicy,
     }
     names = [part for part in location if isinstance(part, str) and part in models]
     return set((models[names[-1]] if names else brief).model_fields)

@@ -5,7 +5,7 @@ within the threshold, or a keeper itself. Unlike connected components this canno
 a fixed order it gives the same answer whatever the number of workers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,12 +28,22 @@ class Known(Frozen):
 
 
 @task(name="dedupe", cache_policy=NO_CACHE)
-async def dedupe(images: Sequence[ImageRecord], archived: Sequence[Known], rule: Dedupe) -> tuple[Verdict, ...]:
+async def dedupe(
+    images: Sequence[ImageRecord],
+    archived: Sequence[Known],
+    rule: Dedupe,
+    rejected: Mapping[str, str] | None = None,
+) -> tuple[Verdict, ...]:
     """Judges the images of a campaign; a Prefect task around `judge`."""
-    return judge(images, archived, rule)
+    return judge(images, archived, rule, rejected)
 
 
-def judge(images: Sequence[ImageRecord], archived: Sequence[Known], rule: Dedupe) -> tuple[Verdict, ...]:
+def judge(
+    images: Sequence[ImageRecord],
+    archived: Sequence[Known],
+    rule: Dedupe,
+    rejected: Mapping[str, str] | None = None,
+) -> tuple[Verdict, ...]:
     """Gives every image a verdict with a reason.
 
     The order is canonical: what the archive had before, then earlier steps, the order of the plan, the hash. An image
@@ -43,6 +53,7 @@ def judge(images: Sequence[ImageRecord], archived: Sequence[Known], rule: Dedupe
         images: Images of the campaign; each SHA-256 is judged once.
         archived: Images of earlier campaigns; empty when only the campaign counts.
         rule: Threshold.
+        rejected: What people have put aside: SHA-256 and reason. Nothing is a duplicate of such a picture.
     """
     threshold_bits = THRESHOLD_BITS[rule.threshold] if rule.distance_bits is None else rule.distance_bits
     ordered = _once_each(sorted(images, key=_canonical))
@@ -52,8 +63,12 @@ def judge(images: Sequence[ImageRecord], archived: Sequence[Known], rule: Dedupe
     for each in known:
         if each.is_keeper:
             leaders.add(each.sha256, each.fingerprint)
+    reasons = rejected or {}
     verdicts = []
     for image in ordered:
+        if image.sha256 in reasons:
+            verdicts.append(_put_aside(image, reasons[image.sha256]))
+            continue
         verdict = _verdict(image, leaders.nearest_to(image.sha256, image.checks.fingerprint), threshold_bits)
         if verdict.kind == "keeper":
             leaders.add(image.sha256, image.checks.fingerprint)
@@ -139,3 +154,7 @@ def _verdict(image: ImageRecord, nearest: _Near | None, threshold_bits: int) -> 
 
 def _keeper(image: ImageRecord, reason: str) -> Verdict:
     return Verdict(sha256=image.sha256, kind="keeper", keeper_sha256=image.sha256, distance_bits=0, reason=reason)
+
+
+def _put_aside(image: ImageRecord, reason: str) -> Verdict:
+    return Verdict(sha256=image.sha256, kind="rejected", keeper_sha256=image.sha256, distance_bits=0, reason=reason)

@@ -39,6 +39,13 @@ class Estimate(Frozen):
         """What is known of the price."""
         return Cost.of(line.total for line in self.lines)
 
+    @property
+    def price(self) -> str:
+        """What all of it costs at the most, for people; an unknown price is no zero."""
+        known = [str(amount) for amount in self.total.amounts]
+        unknown = ["unknown"] if any(line.price is None for line in self.lines) else []
+        return " + ".join(known + unknown) or str(self.total)
+
 
 async def estimate(brief: RevisionBrief, shots: Sequence[Shot], pictures: int, studio: Studio) -> Estimate:
     """Prices a campaign at the most it can cost.

@@ -33,7 +33,7 @@ class Collected(Frozen):
 
 @task(
     name="submit",
-    task_run_name="submit {purchase.shot.label}",
+    task_run_name="submit {purchase.shot.run_name}",
     cache_policy=ShotCache(stage="submit"),
     result_serializer="json",
     retries=SUBMIT_RETRIES,
@@ -54,7 +54,7 @@ async def submit(purchase: Purchase) -> Ticket:
 
 @task(
     name="collect",
-    task_run_name="collect {purchase.shot.label}",
+    task_run_name="collect {purchase.shot.run_name}",
     cache_policy=NO_CACHE,  # the ledger and the catalogue remember images, and notice when one is gone
     retries=COLLECT_RETRIES,
     retry_delay_seconds=COLLECT_DELAYS_SECONDS,

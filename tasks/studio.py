@@ -19,6 +19,7 @@ from tasks.models import Cost
 from tasks.presence import at_work
 from tasks.progress import Tally
 from tasks.purse import Purse, make_purse
+from tasks.slots import open_slots
 
 
 class RunIdentity(Frozen):
@@ -92,14 +93,12 @@ async def open_studio(
     """Opens the archive and the accounts, and closes them whatever happens.
 
     Raises:
-        SetupError: The archive cannot be used, or its caps and the budget do not go together.
+        SetupError: The archive cannot be used, its caps and the budget do not go together, or the limit that runs of
+            an account share does not exist.
     """
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(archive.open())
-        accounts = {
-            name: Account(await stack.enter_async_context(each.get_provider()), each)
-            for name, each in credentials.items()
-        }
+        accounts = {name: await stack.enter_async_context(_open_account(each)) for name, each in credentials.items()}
         run = RunIdentity(campaign=campaign, edition=edition, run_id=uuid4().hex)
         purse = make_purse(opened.ledger, archive, run.scope, budget)
         await stack.enter_async_context(at_work(opened.ledger, run.run_id))
@@ -112,3 +111,12 @@ async def open_studio(
             job_timeout_seconds=job_timeout_seconds,
             browse_url=archive.browse_url,
         )
+
+
+@asynccontextmanager
+async def _open_account(credentials: Credentials) -> AsyncIterator[Account]:
+    async with (
+        credentials.get_provider() as provider,
+        open_slots(credentials.max_in_flight, credentials.shared_limit) as slots,
+    ):
+        yield Account(provider, slots, credentials)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tasks.models import Failure, Prompt
+from tasks.models import Failure, ImageRecord, Prompt
 from tasks.report.view import FailureGroup, Family, Frame, Repeats, Section, Sheet, SheetView
 
 
@@ -27,6 +27,14 @@ def build_view(sheet: Sheet, unreadable: frozenset[str] = frozenset()) -> SheetV
     )
 
 
+def number_frames(images: Iterable[ImageRecord]) -> dict[str, str]:
+    """Numbers pictures as their sheet does: SHA-256 and label. Later pictures do not change the numbers before them."""
+    shown = tuple(images)
+    by_sha256 = {image.sha256: image for image in reversed(shown)}
+    order = dict.fromkeys(image.sha256 for image in shown)
+    return dict(_number(_group(order, lambda sha256: _root_of(sha256, by_sha256))))
+
+
 def pictures_of(sheet: Sheet) -> tuple[str, ...]:
     """Names every picture that the page shows: images, parents and keepers from the archive, references."""
     images = [image.sha256 for image in sheet.images]
@@ -44,7 +52,7 @@ class _Album:
         self.order = tuple(dict.fromkeys(image.sha256 for image in sheet.images))
         self.verdicts = {verdict.sha256: verdict for verdict in sheet.verdicts}
         self._unreadable = unreadable
-        self._members = _group(self.order, self._root_of)
+        self._members = _group(self.order, lambda sha256: _root_of(sha256, self.images))
         self._children = _group(self.order, lambda sha256: self.images[sha256].parent_sha256 or "")
         self._repeats = _group((sha256 for sha256 in self.order if self._is_duplicate(sha256)), self._keeper_of)
         self.roots = tuple(self._members)
@@ -104,20 +112,21 @@ class _Album:
             sha256 = keeper
         return sha256
 
-    def _root_of(self, sha256: str) -> str:
-        """Climbs to the first parent; an edit that gave back the bytes of an ancestor ends the climb."""
-        seen = {sha256}
-        while (image := self.images.get(sha256)) and (parent := image.parent_sha256) and parent not in seen:
-            seen.add(parent)
-            sha256 = parent
-        return sha256
-
     def _paths(self, path: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
         children = [sha256 for sha256 in self._children.get(path[-1], ()) if sha256 not in path]
         if not children:
             yield path
         for child in children:
             yield from self._paths((*path, child))
+
+
+def _root_of(sha256: str, images: Mapping[str, ImageRecord]) -> str:
+    """Climbs to the first parent; an edit that gave back the bytes of an ancestor ends the climb."""
+    seen = {sha256}
+    while (image := images.get(sha256)) and (parent := image.parent_sha256) and parent not in seen:
+        seen.add(parent)
+        sha256 = parent
+    return sha256
 
 
 def _group(items: Iterable[str], key: Callable[[str], str]) -> dict[str, list[str]]:

@@ -36,6 +36,7 @@ class OverviewFrame(Frozen):
 
     label: str
     is_duplicate: bool
+    is_rejected: bool = False
     thumb: bytes | None = Field(repr=False, description="A small JPEG; None where the picture cannot be shown.")
 
 
@@ -224,9 +225,9 @@ def _draw_frame(sheet: Image.Image, layout: Layout, index: int, frame: OverviewF
         draw.rectangle((x, y, x + width_px - 1, y + height_px - 1), UNEXPOSED)
     else:
         place = (x + (width_px - picture.width) // 2, y + (height_px - picture.height) // 2)
-        sheet.paste(_dim(picture) if frame.is_duplicate else picture, place)
-    if frame.is_duplicate:
-        _cross_out(sheet, (x, y), layout.frame_px, frame.label)
+        sheet.paste(_dim(picture) if frame.is_duplicate or frame.is_rejected else picture, place)
+    if frame.is_duplicate or frame.is_rejected:
+        _cross_out(sheet, (x, y), layout.frame_px, frame.label, is_cross=frame.is_rejected)
     _draw_number(draw, layout, (x, y + height_px), frame)
 
 
@@ -238,8 +239,10 @@ def _draw_number(draw: Draw, layout: Layout, corner: tuple[int, int], frame: Ove
     draw.text((x + size_px * 0.8, y), frame.label, AMBER, _font(size_px), "lm")
 
 
-def _cross_out(sheet: Image.Image, corner: tuple[int, int], box_px: tuple[int, int], label: str) -> None:
-    """One stroke of a red grease pencil, a little different on every frame, the same on every run."""
+def _cross_out(
+    sheet: Image.Image, corner: tuple[int, int], box_px: tuple[int, int], label: str, *, is_cross: bool
+) -> None:
+    """A stroke of a red grease pencil, or a cross: a little different on every frame, the same on every run."""
     hand = random.Random(label)  # noqa: S311  # a drawing hand, no secret
     width_px, height_px = box_px
     scale = 3  # drawn large and made small, for soft edges
@@ -257,7 +260,10 @@ def _cross_out(sheet: Image.Image, corner: tuple[int, int], box_px: tuple[int, i
         y = (start[1] + (end[1] - start[1]) * way + sway) * height_px * scale
         radius = thick_px / 2 * (0.75 + 0.35 * math.sin(math.pi * way)) * hand.uniform(0.85, 1.1)
         pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=hand.randint(205, 255))
-    sheet.paste(Image.new("RGB", box_px, RED), corner, mask.resize(box_px, Image.Resampling.LANCZOS))
+    stroke = mask.resize(box_px, Image.Resampling.LANCZOS)
+    sheet.paste(Image.new("RGB", box_px, RED), corner, stroke)
+    if is_cross:
+        sheet.paste(Image.new("RGB", box_px, RED), corner, ImageOps.mirror(stroke))
 
 
 @cache

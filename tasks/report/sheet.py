@@ -57,7 +57,9 @@ def sheet_folder(sheet: Sheet) -> str:
 def subtitle_of(view: SheetView) -> str:
     """One line of facts for the overview."""
     sheet = view.sheet
-    return f"{sheet.campaign}   {sheet.edition}   {len(view.frames)} pictures   {view.count('duplicate')} duplicates"
+    rejected = f"   {view.count('rejected')} rejected" if view.count("rejected") else ""
+    counts = f"{len(view.frames)} pictures   {view.count('duplicate')} duplicates{rejected}"
+    return f"{sheet.campaign}   {sheet.edition}   {counts}"
 
 
 def _plain_name(text: str) -> str:
@@ -72,6 +74,7 @@ async def _overview_frames(view: SheetView, store: Store) -> tuple[OverviewFrame
             OverviewFrame(
                 label=frame.label,
                 is_duplicate=frame.state == "duplicate",
+                is_rejected=frame.state == "rejected",
                 thumb=await store.get(thumbnail_key(frame.sha256)) if frame.readable else None,
             )
             for frame in view.frames

@@ -19,7 +19,7 @@ from tasks.studio import Studio
 async def publish_report(
     title: str, made: Made, verdicts: Sequence[Verdict], references: References, studio: Studio
 ) -> str:
-    """Writes the contact sheet into the archive and shows it in Prefect; returns its path."""
+    """Writes the contact sheet into the archive and shows it in Prefect; returns its key."""
     balances = await balances_of(studio)
     sheet = Sheet(
         title=title,
@@ -38,4 +38,4 @@ async def publish_report(
     store = studio.archive.store
     written = await make_contact_sheet(sheet, store)
     await publish_artifacts(sheet, store, studio.address_of(written.html_key))
-    return f"{studio.archive.root}/{written.html_key}"
+    return written.html_key

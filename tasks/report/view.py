@@ -14,7 +14,7 @@ from typing import Literal
 from blocks.provider import Frozen
 from tasks.models import Balance, Cost, Failure, ImageRecord, Prompt, ReferenceUse, Verdict
 
-FrameState = Literal["keeper", "duplicate", "unjudged", "archived"]
+FrameState = Literal["keeper", "duplicate", "rejected", "unjudged", "archived"]
 
 
 class Sheet(Frozen):
@@ -87,7 +87,7 @@ class Family(Frozen):
 
     @property
     def keepers(self) -> int:
-        """How many of its pictures are no duplicates."""
+        """How many of its pictures are neither duplicates nor rejected."""
         return sum(frame.state in {"keeper", "unjudged"} for frame in self.frames)
 
 

@@ -9,7 +9,7 @@ from blocks.provider import Money, PictureRequest
 from flows import console
 from flows.questions import Plan, Provenance
 from tasks.estimate import Estimate, EstimateLine
-from tasks.models import Binding, CampaignResult, Checks, Cost, Failure, ImageRecord, Prompt
+from tasks.models import Binding, CampaignResult, Checks, Cost, Failure, ImageRecord, Prompt, Verdict
 from tasks.progress import Progress
 
 HOSTILE = "[bold red]pot[/bold red] [link=http://evil.example]here[/link] [/] :bomb: \\[x]"
@@ -192,3 +192,12 @@ def test_nobody_is_asked_where_nobody_can_answer() -> None:
     """Under a test, in a log or in a pipe the command does not wait for an answer."""
     assert not console.asks_first(is_agreed=False)
     assert not console.asks_first(is_agreed=True)
+
+
+def test_what_was_rejected_is_counted_where_there_is_any(capsys: pytest.CaptureFixture[str]) -> None:
+    """A review leaves its trace in the sum; a run without one has no such line."""
+    rejected = Verdict(sha256="a" * 64, kind="rejected", keeper_sha256="a" * 64, distance_bits=0, reason="in review")
+    console.show_result(result(verdicts=(rejected,)))
+    assert re.search(r"rejected\W+1\b", capsys.readouterr().out)
+    console.show_result(result())
+    assert "rejected" not in capsys.readouterr().out

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 
 from blocks.errors import BriefError
 from blocks.provider import Money
-from tasks.brief import Axis, Brief, Dedupe, EditStep, Generation, ReferenceSource, RevisionBrief
+from tasks.brief import Axis, Brief, Dedupe, EditStep, Generation, ReferenceSource, ReviewPolicy, RevisionBrief
 from tasks.brief_reading import load_brief, load_revision, read_brief
 from tasks.prompts import PromptSyntaxError
+from tasks.review import policy_of
 
 MINIMAL = "name: cards\nprompts: [a mug]\n"
 TOP_FIELDS = (
     "archive, axes, budget, count, dedupe, edit, edits, generate, job_timeout_seconds, name, on_lost, prompts, "
-    "references, seed, seeds, title"
+    "references, review, seed, seeds, title"
 )
 
 
@@ -186,6 +187,7 @@ def test_the_contact_sheet_has_a_title(read: Callable[[str], Brief], title: str,
         ("colour: red", f"colour: unknown field. Known: {TOP_FIELDS}."),
         ("generate: {width: 512}", "generate.width: unknown field. Did you mean 'width_px'?"),
         ("edits: [{instruction: x, step: 4}]", "edits.0.step: unknown field. Did you mean 'steps'?"),
+        ("review: {timeout_hour: 2}", "review.timeout_hour: unknown field. Did you mean 'timeout_hours'?"),
         ("dedupe: {treshold: loose}", "dedupe.treshold: unknown field. Did you mean 'threshold'?"),
         (
             "generate: {loras: [{id: a/b, scle: 2}]}",
@@ -504,3 +506,19 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BriefError, match=r"'cup' stands there twice\s+in \"twice\.yaml\", line 3"):
         load_brief(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "policy"),
+    [
+        (True, ReviewPolicy(timeout_hours=24, on_timeout="stop")),
+        (False, None),
+        (None, None),
+        ({"timeout_hours": 0.5, "on_timeout": "go_on"}, ReviewPolicy(timeout_hours=0.5, on_timeout="go_on")),
+    ],
+)
+def test_a_review_is_on_off_or_has_terms(written: object, policy: ReviewPolicy | None) -> None:
+    """`review: true` is enough; what is switched off is None, so that nobody has to look twice."""
+    assert Brief.model_validate({"name": "cards", "prompts": ["a mug"], "review": written}).review == policy
+    assert policy_of(Brief(name="cards", prompts=("a mug",), review=policy), is_wanted=False) == policy
+    assert policy_of(Brief(name="cards", prompts=("a mug",)), is_wanted=True) == ReviewPolicy()

@@ -280,3 +280,15 @@ async def test_the_task_judges(image: ImageOf) -> None:
     """The task is the same function, started by Prefect."""
     images = [image(1), image(2, position=1)]
     assert await dedupe.fn(images, (), NORMAL) == judge(images, (), NORMAL)
+
+
+def test_what_a_person_rejected_leads_nobody(image: Callable[..., ImageRecord]) -> None:
+    """It is no keeper, whatever it resembles, and what resembles it is held against the others only."""
+    images = [image(1, 0), image(2, 1), image(3, 2), image(4, 100)]
+    verdicts = judge(images, [known(9, 100)], Dedupe(distance_bits=4), {name_of(1): "too dull", name_of(4): "too dull"})
+
+    assert kinds(verdicts) == {"01": "rejected", "02": "keeper", "03": "duplicate", "04": "rejected"}
+    assert verdicts[0] == Verdict(
+        sha256=name_of(1), kind="rejected", keeper_sha256=name_of(1), distance_bits=0, reason="too dull"
+    )
+    assert verdicts[2].keeper_sha256 == name_of(2)

@@ -52,6 +52,16 @@ async def test_a_campaign_is_priced_at_the_most_it_can_cost(
     assert sandbox.jobs() == []
 
 
+def test_a_price_is_told_in_words() -> None:
+    """Units are not added up, and an unknown price is no zero."""
+    known = EstimateLine(stage="generate", provider="scenario", shots=6, price=money("2", "CU"))
+    edit = EstimateLine(stage="edit 1", provider="sunra", shots=6, price=money("0.003", "USD"))
+
+    assert Estimate(lines=(known, edit)).price == "12 CU + 0.018 USD"
+    assert Estimate(lines=(known, edit.model_copy(update={"price": None}))).price == "12 CU + unknown"
+    assert Estimate(lines=()).price == "nothing"
+
+
 async def test_a_revision_has_edits_alone(studio: Studio) -> None:
     """Where nothing is generated, only edits are priced."""
     brief = RevisionBrief.model_validate({"name": "warmer", "edits": [{"instruction": "warmer"}]})

@@ -51,6 +51,7 @@ REPEATS: dict[type[BaseException], tuple[bool, bool]] = {
     errors.JobTimedOut: (False, False),
     errors.LinkExpired: (False, True),
     errors.BadPicture: (False, True),
+    errors.WrongPicture: (False, False),
     RuntimeError: (False, False),
     TimeoutError: (False, False),
     ConnectionError: (False, False),

@@ -5,7 +5,7 @@ import pytest
 
 from blocks.provider import Money
 from tasks.models import Cost
-from tasks.progress import Progress, Tally, watching
+from tasks.progress import Milestones, Progress, Tally, watching
 
 SPENT = Cost(amounts=(Money(amount=Decimal(5), unit="CU"),))
 
@@ -57,6 +57,53 @@ def test_watching_ends_with_its_context() -> None:
     Tally().change(planned=1)
 
     assert seen == []
+
+
+def test_another_watcher_is_told_while_it_wants_to() -> None:
+    """The terminal and the run's log watch the same tally, each for its own time."""
+    terminal: list[int] = []
+    log: list[int] = []
+    with watching(lambda progress: terminal.append(progress.planned)):
+        tally = Tally()
+    with tally.told_to(lambda progress: log.append(progress.planned)):
+        tally.change(planned=1)
+    tally.change(planned=1)
+
+    assert (terminal, log) == ([1, 2], [1])
+
+
+def test_a_watcher_is_forgotten_where_its_work_broke() -> None:
+    """Whatever ends the context, nobody is told after it."""
+    told: list[Progress] = []
+    tally = Tally()
+    with pytest.raises(RuntimeError, match="crash"), tally.told_to(told.append):
+        raise RuntimeError("crash")
+    tally.change(planned=1)
+
+    assert told == []
+
+
+def test_all_stages_are_counted_in_advance() -> None:
+    """What is expected counts until more than that is planned."""
+    assert Progress(expected=8, planned=4).total == 8
+    assert Progress(expected=8, planned=9).total == 9
+
+
+def test_the_facts_are_words_for_people() -> None:
+    """Only what there is is mentioned, and the money always."""
+    assert Progress(made=12, running=4).facts == "12 made, 4 running · nothing spent"
+    assert Progress(made=1, reused=2, failed=3, skipped=4, spent=SPENT).facts == (
+        "1 made, 0 running, 2 had, 3 failed, 4 not bought · 5 CU spent"
+    )
+
+
+def test_milestones_are_stages_and_tenths() -> None:
+    """A log of two hundred shots has a line for each stage and for each further tenth, not for each shot."""
+    milestones = Milestones()
+    counts = [Progress(stage="generating", planned=40, made=made) for made in range(9)]
+    counts = [Progress(), *counts, Progress(stage="archiving", planned=40, made=9)]
+
+    assert [count.made for count in counts if milestones.is_next(count)] == [0, 4, 8, 9]
 
 
 async def test_runs_side_by_side_have_their_own_watchers() -> None:

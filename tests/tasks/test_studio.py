@@ -52,9 +52,9 @@ async def test_a_studio_that_cannot_open_leaves_nothing_open(
     """Limits that do not go together are found after the accounts were opened: those are closed, no run begins."""
     opened: list[Any] = []
 
-    def noted(provider: Any, credentials: Any) -> Any:
+    def noted(provider: Any, *rest: Any) -> Any:
         opened.append(provider)
-        return Account(provider, credentials)
+        return Account(provider, *rest)
 
     monkeypatch.setattr(module, "Account", noted)
     monkeypatch.setattr(module, "at_work", lambda *_: pytest.fail("a run began"))

@@ -11,6 +11,7 @@ function isShown(family, words, show) {
   if (!words.every((word) => family.dataset.text.includes(word))) return false;
   if (show === "keepers") return family.dataset.keepers !== "0";
   if (show === "duplicates") return one(".duplicate", family) !== null;
+  if (show === "rejected") return one(".rejected", family) !== null;
   if (show === "edits") return family.classList.contains("edited");
   return true;
 }
@@ -30,7 +31,7 @@ function applyFilter() {
 }
 
 function showCount(show) {
-  const marks = { all: ".frame:not(.archived)", keepers: ".keeper, .unjudged", duplicates: ".duplicate", edits: ".edited .strip .frame" };
+  const marks = { all: ".frame:not(.archived)", keepers: ".keeper, .unjudged", duplicates: ".duplicate", edits: ".edited .strip .frame", rejected: ".rejected" };
   const shown = families.filter((family) => !family.hidden).flatMap((family) => all(marks[show], family));
   const total = all("main .frame:not(.archived)");
   const distinct = (frames) => new Set(frames.map((frame) => frame.dataset.sha)).size;

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.models import Binding, Prompt, ReferenceUse, Verdict
-from tasks.report.arrange import build_view, pictures_of
+from tasks.report.arrange import build_view, number_frames, pictures_of
 from tasks.report.view import Family, Words, highlight, label_order
 
 
@@ -190,3 +190,13 @@ def test_no_picture_is_ever_left_off_the_page(
 
     assert {frame.sha256 for frame in view.frames} == {image.sha256 for image in images}
     assert len({frame.label for frame in view.frames}) == len(images)
+
+
+def test_numbers_are_known_before_there_is_a_sheet(furnished: Any) -> None:
+    """A question in a review names pictures as the sheet does, and pictures that come later do not renumber them."""
+    shown = {frame.sha256: frame.label for frame in build_view(furnished.sheet()).frames}
+    numbered = number_frames(furnished.images)
+
+    assert shown.items() <= numbered.items()
+    for count in range(1, len(furnished.images)):
+        assert number_frames(furnished.images[:count]).items() <= numbered.items()

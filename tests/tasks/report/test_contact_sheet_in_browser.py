@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from blocks.archive.store import FolderStore
+from blocks.archive.folder_store import FolderStore
 from tasks.report import make_contact_sheet
 
 CHROMIUM = Path("/usr/bin/chromium")

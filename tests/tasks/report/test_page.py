@@ -130,3 +130,18 @@ def test_the_figures_are_those_of_the_campaign(furnished: Any) -> None:
         ("spent, CU", "170"),
         ("spent, USD", "0.07"),
     ]
+
+
+def test_a_rejected_picture_is_shown_as_such(studio: Any) -> None:
+    """It stays on the page with its number and the reason, crossed out, and is no keeper of its family."""
+    studio.add("a pot")
+    rejected = studio.add("a jug")
+    verdict = studio.verdicts[1].model_copy(update={"kind": "rejected", "reason": "rejected in review"})
+    view = build_view(studio.sheet(verdicts=(studio.verdicts[0], verdict)))
+    page = render_page(view)
+
+    assert f'<figure class="frame rejected" data-label="2" data-sha="{rejected.sha256}"' in page
+    assert page.count("rejected in review") == 2  # under the picture, and in the lightbox
+    assert '<input type="radio" name="show" value="rejected">' in page
+    assert [family.keepers for section in view.sections for family in section.families] == [1, 0]
+    assert 'value="rejected"' not in page_of(studio)

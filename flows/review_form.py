@@ -1,0 +1,70 @@
+"""The form of a review in Prefect's UI: what a person fills in when a run waits."""
+
+from typing import Annotated
+
+from prefect.input import RunInput
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.frame_numbers import FRAME_PATTERN, FRAMES_PATTERN
+from tasks.review import MAX_NOTE_LENGTH, MAX_NUMBERS_LENGTH, MAX_PROMPT_LENGTH, Again, Answer
+
+_NUMBERS = Annotated[str, Field(pattern=FRAMES_PATTERN, max_length=MAX_NUMBERS_LENGTH)]
+
+
+class MakeAgain(BaseModel):
+    """Same seed and settings, another text. It is bought, and shown to you when it is there."""
+
+    model_config = ConfigDict(title="Picture")
+
+    number: str = Field(title="Number", pattern=FRAME_PATTERN, max_length=20, description="As under the picture.")
+    prompt: str = Field(
+        title="New text",
+        min_length=1,
+        max_length=MAX_PROMPT_LENGTH,
+        description="Taken as it is; only `@role` becomes the number of its reference.",
+    )
+
+
+class ReviewForm(RunInput):
+    """Every rule stands in the JSON schema too, so that the UI refuses what the run could not read."""
+
+    reject: str
+    keep_only: str
+    again: list[MakeAgain]
+    note: str
+
+    def answer(self) -> Answer:
+        """What was filled in, in our words."""
+        again = tuple(Again(number=each.number, prompt=each.prompt) for each in self.again)
+        return Answer(reject=self.reject, keep_only=self.keep_only, again=again, note=self.note)
+
+
+def form_for(earlier: Answer, page: str) -> type[ReviewForm]:
+    """Makes the form of one question.
+
+    Args:
+        earlier: What it is filled in with.
+        page: Markdown above the form.
+    """
+    rows = [MakeAgain(number=each.number, prompt=each.prompt) for each in earlier.again]
+
+    class Review(ReviewForm):
+        """Leave it as it is and press Submit to keep all pictures."""
+
+        reject: _NUMBERS = Field(
+            default=earlier.reject, title="Reject these", description="Numbers, such as 2, 5, 7-9. Empty: none."
+        )
+        keep_only: _NUMBERS = Field(
+            default=earlier.keep_only,
+            title="… or keep only these",
+            description="Numbers; all others are rejected. Empty: keep all that are not rejected above.",
+        )
+        again: list[MakeAgain] = Field(default=rows, title="Make these again")
+        note: str = Field(
+            default=earlier.note,
+            title="Note",
+            max_length=MAX_NOTE_LENGTH,
+            description="Kept with the decision in the archive.",
+        )
+
+    return Review.with_initial_data(description=page)

@@ -1,0 +1,152 @@
+"""The pages of the report inside Prefect: figures, money, failures, and the keepers in three columns.
+
+The pictures travel inside the page as `data:` URIs: such a page needs no file server and outlives the machine.
+"""
+
+import base64
+import textwrap
+from collections import Counter
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from blocks.provider import Frozen
+from tasks.advice import advice_on
+from tasks.report.markdown import code, escape, link, link_or_code, table
+from tasks.report.view import SheetView
+from tasks.shown import one_line, sentence
+
+COLUMNS = 3
+CAPTION_WIDTH = 26
+"""Characters of a caption's line, under a thumbnail of 160 pixels."""
+
+MAX_CAPTION = 140
+MAX_REASONS = 50
+MAX_REASON = 400
+
+
+class Picture(Frozen):
+    """A keeper as a page shows it."""
+
+    label: str
+    caption: str
+    seed: int | None
+    thumb: bytes | None = Field(repr=False, description="A small JPEG; None where it cannot be shown.")
+
+
+class Album(Frozen):
+    """The keepers of one page among several, which are counted from 1."""
+
+    page: int = 1
+    pages: int = 1
+    pictures: tuple[Picture, ...] = ()
+    left_out: int = Field(default=0, description="Keepers for which no page has room.")
+
+
+def key_of(page: int) -> str:
+    """Names the artifact of a page: `contact-sheet`, `contact-sheet-2` and so on."""
+    return "contact-sheet" if page == 1 else f"contact-sheet-{page}"
+
+
+def page_markdown(view: SheetView, album: Album, contact_sheet: str, addresses: Mapping[int, str]) -> str:
+    """Writes one page; the first one begins with the summary.
+
+    Args:
+        view: The whole sheet.
+        album: What this page shows of it.
+        contact_sheet: Where a person finds the full sheet: an address, which becomes a link, or a path.
+        addresses: Where the other pages are, as far as they exist already.
+    """
+    sheet = view.sheet
+    is_first = album.page == 1
+    parts = [
+        f"# {escape(sheet.title)}",
+        f"{escape(sheet.campaign)}, edition {escape(sheet.edition)}.",
+        link_or_code("Full contact sheet", contact_sheet),
+        _figures(view) if is_first else "",
+        _money(view) if is_first else "",
+        _failures(view) if is_first else "",
+        _navigation(album, addresses),
+        picture_table(album.pictures),
+        f"… and {album.left_out} more on the full contact sheet." if album.left_out else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _figures(view: SheetView) -> str:
+    sheet = view.sheet
+    rejected = sum(verdict.kind == "rejected" for verdict in sheet.verdicts)
+    figures = {
+        "made": str(len(view.frames)),
+        "keepers": str(view.count("keeper")),
+        "duplicates": str(view.count("duplicate")),
+        **({"rejected": str(view.count("rejected"))} if view.count("rejected") else {}),
+        **({"rejected": str(rejected)} if rejected else {}),
+        "failed": str(len(sheet.failures)),
+        "bought": str(sheet.bought),
+        "reused": str(sheet.reused),
+        "spent": escape(str(sheet.cost)),
+    }
+    return table(figures, "---:", [figures.values()])
+
+
+def _money(view: SheetView) -> str:
+    """Shows what all runs of the edition cost, by unit."""
+    balances = view.sheet.balances
+    if not balances:
+        return ""
+    names = [name for name, _ in balances[0].amounts()]
+    rows = [[escape(balance.unit), *(amount for _, amount in balance.amounts())] for balance in balances]
+    return table(["all runs", *names], "---:", rows)
+
+
+def _failures(view: SheetView) -> str:
+    """Tells each reason once. A list and no table, whose lines Prefect's page would not break."""
+    reasons = Counter((failure.kind, failure.message) for failure in view.sheet.failures).most_common()
+    if not reasons:
+        return ""
+    lines = [
+        f"- **{number} × {escape(kind)}:** {escape(sentence(message, MAX_REASON))} {advice_on(kind)}"
+        for (kind, message), number in reasons[:MAX_REASONS]
+    ]
+    if len(reasons) > MAX_REASONS:
+        lines.append(f"- … and {len(reasons) - MAX_REASONS} more reasons on the full contact sheet.")
+    return "\n".join(["## What failed", "", *lines])
+
+
+def _navigation(album: Album, addresses: Mapping[int, str]) -> str:
+    """Names all pages by their keys, with links to those that exist; the page itself stands out."""
+    if album.pages == 1:
+        return ""
+    names = [
+        f"**{key_of(page)}**"
+        if page == album.page
+        else link(key_of(page), addresses[page])
+        if page in addresses
+        else code(key_of(page))
+        for page in range(1, album.pages + 1)
+    ]
+    return f"Page {album.page} of {album.pages}: {' · '.join(names)}"
+
+
+def picture_table(pictures: tuple[Picture, ...]) -> str:
+    """Puts pictures side by side, each above its number, its caption and its seed."""
+    if not pictures:
+        return ""
+    cells = [_cell(picture) for picture in pictures]
+    cells += [""] * (-len(cells) % COLUMNS)
+    rows = [cells[start : start + COLUMNS] for start in range(0, len(cells), COLUMNS)]
+    return table([" "] * COLUMNS, ":---", rows)
+
+
+def _cell(picture: Picture) -> str:
+    if picture.thumb is None:
+        shown = "(cannot be read)"
+    else:
+        shown = f"![frame {picture.label}](data:image/jpeg;base64,{base64.b64encode(picture.thumb).decode()})"
+    # The UI does not break the lines of a table: three columns fit its page only if we do.
+    caption = one_line(f"{picture.label} {picture.caption}", MAX_CAPTION)
+    lines = textwrap.wrap(caption, CAPTION_WIDTH) or [picture.label]
+    first = f"**{picture.label}** {escape(lines[0].removeprefix(picture.label).strip())}"
+    seed = [] if picture.seed is None else [f"seed {picture.seed}"]
+    return "<br>".join([shown, first, *(escape(line) for line in lines[1:]), *seed])
