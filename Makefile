@@ -9,7 +9,7 @@ STATE := .kleinbild
 # Keeps the demo's Prefect away from the user's own.
 export PREFECT_HOME ?= $(CURDIR)/$(STATE)/prefect
 
-.PHONY: help home demo serve test check bench chaos format lock clean
+.PHONY: help home demo serve deploy worker test check bench chaos power format lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,12 @@ demo: $(READY) home ## make the demo campaign on the sandbox: no account, no net
 serve: $(READY) home ## Prefect server with UI, blocks registered, deployments served
 	@$(BIN)/python -m deployments.serve
 
+deploy: $(READY) home ## put deployments, schedules and automations onto the Prefect server that PREFECT_API_URL names
+	@$(BIN)/python -m deployments.deploy
+
+worker: $(READY) home ## run what is deployed there, on this machine
+	@$(BIN)/python -m deployments.worker
+
 test: $(READY) home ## all tests; says what it skips
 	@$(BIN)/python -m pytest
 
@@ -45,12 +51,15 @@ bench: $(READY) home ## benchmarks, as ratios to named peers
 chaos: $(READY) home ## kill campaigns 200 times, and hold what was paid against what was kept
 	@$(BIN)/python -m tests.chaos --kills 200
 
+power: $(READY) ## cut the power of a writing archive 50 times (needs root), and count what is lost
+	@$(BIN)/python -m tests.power --cuts 50
+
 format: $(READY) ## format the code
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
 lock: ## renew requirements.lock (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group dev --quiet \
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras --group dev --quiet \
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and everything that the demo made

@@ -8,7 +8,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prefect.blocks.core import Block
 from pydantic import ValidationError
@@ -17,6 +17,7 @@ from blocks.archive.block import ImageArchive
 from blocks.errors import SetupError
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
+from deployments.limits import AccountCredentials, ensure_limits, limit_name
 from flows.accounts import BLOCK_NAME, sandbox_credentials
 
 VARIABLES = """environment variables:
@@ -25,7 +26,24 @@ VARIABLES = """environment variables:
   SUNRA_KEY                                       saves sunra-credentials/default
   SUNRA_PRICE_PER_IMAGE                           what a picture costs you; the API does not say
   KLEINBILD_ARCHIVE                               saves image-archive/default with this root
+  KLEINBILD_CATALOGUE_URL                         database of that archive, for many machines
+  KLEINBILD_BROWSE_URL                            where browsers find that archive, for links in reports
+  KLEINBILD_CAP_PER_DAY, KLEINBILD_CAP_PER_MONTH  most that all runs together may spend
+  KLEINBILD_CAP_UNIT                              unit of the caps; USD if left out
+What is not set here stays as it is saved for the same archive. Each account gets a global concurrency limit, which all
+its runs on all workers share; one that is there is left as it is.
 """
+
+SECRETS = ("SCENARIO_SDK_API_KEY", "SCENARIO_SDK_API_SECRET", "SUNRA_KEY", "KLEINBILD_CATALOGUE_URL")
+"""Variables that nobody beside this command needs to see."""
+
+_ARCHIVE_FIELDS = {
+    "KLEINBILD_CATALOGUE_URL": "catalogue_url",
+    "KLEINBILD_BROWSE_URL": "browse_url",
+    "KLEINBILD_CAP_PER_DAY": "cap_per_day",
+    "KLEINBILD_CAP_PER_MONTH": "cap_per_month",
+    "KLEINBILD_CAP_UNIT": "cap_unit",
+}
 
 
 def blocks_from(environment: Mapping[str, str]) -> list[Block]:
@@ -54,8 +72,24 @@ def _blocks_from(environment: Mapping[str, str]) -> Iterator[Block]:
     if sunra_key := environment.get("SUNRA_KEY"):
         price = environment.get("SUNRA_PRICE_PER_IMAGE") or None
         yield SunraCredentials.model_validate({"api_key": sunra_key, "price_per_image": price})
+    fields = {field: environment[name] for name, field in _ARCHIVE_FIELDS.items() if environment.get(name)}
     if root := environment.get("KLEINBILD_ARCHIVE"):
-        yield ImageArchive(root=root)
+        yield ImageArchive.model_validate({"root": root, **fields})
+    elif fields:  # a cap that is passed over in silence costs money
+        raise SetupError("These say something of an archive, and KLEINBILD_ARCHIVE names none: " + _names(fields))
+
+
+def _names(fields: Iterable[str]) -> str:
+    return ", ".join(name for name, field in _ARCHIVE_FIELDS.items() if field in fields)
+
+
+async def saved_archive() -> ImageArchive | None:
+    """Loads the archive block that is saved already."""
+    try:
+        archive: ImageArchive = await ImageArchive.aload(BLOCK_NAME)
+    except ValueError:  # what Prefect raises when there is no such block
+        return None
+    return archive
 
 
 async def has_real_keys(credentials: type[ScenarioCredentials | SunraCredentials]) -> bool:
@@ -67,13 +101,13 @@ async def has_real_keys(credentials: type[ScenarioCredentials | SunraCredentials
     return not saved.sandbox
 
 
-async def _refuse_to_lose_keys(block: Block) -> None:
+async def _refuse_to_lose_keys(block: AccountCredentials) -> None:
     """Keys of a real account are typed in once and nowhere else: the sandbox does not take their place.
 
     Raises:
         SetupError: It would.
     """
-    if isinstance(block, ScenarioCredentials | SunraCredentials) and block.sandbox and await has_real_keys(type(block)):
+    if block.sandbox and await has_real_keys(type(block)):
         slug = f"{block.get_block_type_slug()}/{BLOCK_NAME}"
         raise SetupError(
             f"{slug} holds the keys of a real account; the sandbox does not replace them. "
@@ -81,20 +115,40 @@ async def _refuse_to_lose_keys(block: Block) -> None:
         )
 
 
+async def _completed(archive: ImageArchive) -> ImageArchive:
+    """Takes what was not said from what is saved for the same archive: a cap that a person has set is not lost."""
+    saved = await saved_archive()
+    if saved is None or saved.root != archive.root:
+        return archive
+    fields = {name: getattr(saved, name) for name in ImageArchive.model_fields if name not in archive.model_fields_set}
+    return archive.model_copy(update=fields)
+
+
 async def save(blocks: list[Block]) -> list[str]:
-    """Registers the block types and saves the blocks under the name `default`; returns their slugs.
+    """Registers the block types, creates the limits of accounts, and saves the blocks under the name `default`.
+
+    Returns:
+        A line about each thing that was saved or created; names only.
 
     Raises:
         SetupError: The sandbox would take the place of real keys.
     """
     for block_type in (ScenarioCredentials, SunraCredentials, ImageArchive):
         await block_type.aregister_type_and_schema()
-    slugs = []
-    for block in blocks:
+    return [line for block in blocks for line in await _saved(block)]
+
+
+async def _saved(block: Block) -> list[str]:
+    lines = []
+    if isinstance(block, ImageArchive):
+        block = await _completed(block)
+    if isinstance(block, ScenarioCredentials | SunraCredentials):
         await _refuse_to_lose_keys(block)
-        await block.asave(BLOCK_NAME, overwrite=True)
-        slugs.append(f"{block.get_block_type_slug()}/{BLOCK_NAME}")
-    return slugs
+        # The sandbox bears more than a real account: its limit is another one.
+        block.shared_limit = limit_name(type(block), "sandbox" if block.sandbox else BLOCK_NAME)
+        lines = await ensure_limits([block])
+    await block.asave(BLOCK_NAME, overwrite=True)
+    return [f"saved {block.get_block_type_slug()}/{BLOCK_NAME}", *lines]
 
 
 def _all_from_here() -> list[Block]:
@@ -115,11 +169,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sandbox", metavar="URL", help="save credentials for the sandbox at this address instead")
     options = parser.parse_args(arguments)
     try:
-        slugs = asyncio.run(save(list(sandbox_credentials(options.sandbox)) if options.sandbox else _all_from_here()))
+        lines = asyncio.run(save(list(sandbox_credentials(options.sandbox)) if options.sandbox else _all_from_here()))
     except SetupError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print("\n".join(f"saved {slug}" for slug in slugs))
+    print("\n".join(lines))
     return 0
 
 

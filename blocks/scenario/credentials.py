@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic import ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from blocks.http import build_client, build_downloader
 from blocks.provider import Money
@@ -34,6 +34,8 @@ class ScenarioCredentials(CredentialsBlock):
         ```
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # which is where a key would be shown
+
     _block_type_name = "Scenario Credentials"
     _logo_url = HttpUrl("https://github.com/scenario-labs.png?size=200")
     _documentation_url = HttpUrl("https://docs.scenario.com/")
@@ -55,6 +57,11 @@ class ScenarioCredentials(CredentialsBlock):
     )
     max_in_flight: int = Field(
         default=8, ge=1, le=100, description="How many jobs may run at once; the plan of the team sets the real limit."
+    )
+    shared_limit: str | None = Field(
+        default=None,
+        description="Global concurrency limit of the Prefect server that all runs of this account share; "
+        "`python -m deployments.register` creates it. Empty: each run minds max_in_flight alone.",
     )
     timeout_seconds: float = Field(
         default=60.0, gt=0, description="Longest silence on a connection before it counts as lost, in seconds."

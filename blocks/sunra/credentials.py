@@ -46,6 +46,11 @@ class SunraCredentials(CredentialsBlock):
         description="True when base_url is a local stand-in: pictures made there never count as the vendor's.",
     )
     max_in_flight: int = Field(default=8, ge=1, le=100, description="Most jobs that may run at the same time.")
+    shared_limit: str | None = Field(
+        default=None,
+        description="Global concurrency limit of the Prefect server that all runs of this account share; "
+        "`python -m deployments.register` creates it. Empty: each run minds max_in_flight alone.",
+    )
     submits_per_minute: int = Field(
         default=SUBMITS_PER_MINUTE, ge=1, description="Most submits in any minute; Sunra allows 100."
     )

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from deployments.addresses import free_port
-from deployments.processes import ServerDidNotStart, run, server
+from deployments.processes import ChildEnded, ServerDidNotStart, child, run, server
 
 SERVE = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1"]
 STUBBORN = """
@@ -133,3 +133,60 @@ def process_id_in(file: Path) -> int:
             return int(text[:-1])
         time.sleep(0.05)
     raise TimeoutError(file)
+
+
+def test_a_child_that_ends_is_noticed_with_its_last_words(tmp_path: Path) -> None:
+    """Who reads the message sees what it said at last, and where to read the rest; control characters do nothing."""
+    log = tmp_path / "child.log"
+    script = "import sys; print('\\n'.join(map(str, range(50)))); sys.exit('no \\x1b[31mdatabase')"
+    with child("The server", [sys.executable, "-c", script], log=log) as running:
+        with pytest.raises(ChildEnded) as told:
+            running.wait_until_it_is_done(60)
+        with pytest.raises(ChildEnded, match="The server ended with code 1"):
+            running.check()
+
+    lines = str(told.value).splitlines()
+    assert lines[0] == f"The server ended with code 1. Its last words, from {log}:"
+    assert [line.strip() for line in lines[1:]] == [*map(str, range(39, 50)), "no  [31mdatabase"]
+
+
+def test_a_command_that_is_not_done_in_time_is_given_up(tmp_path: Path) -> None:
+    """The message names its output; the process is gone after the context."""
+    log = tmp_path / "child.log"
+    with child("The command", [sys.executable, "-c", "import time; time.sleep(60)"], log=log) as running:
+        with pytest.raises(ChildEnded, match=rf"The command was not done within 0.1 s. Its output: {log}"):
+            running.wait_until_it_is_done(0.1)
+        assert running.is_running()
+
+    assert not running.is_running()
+
+
+def test_a_child_is_ended_with_its_group(tmp_path: Path) -> None:
+    """A process that the child has started ends with it; nobody waits for the stubborn in a hurry."""
+    script = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print(f"{grandchild.pid}.", end="", flush=True)
+time.sleep(60)
+"""
+    log = tmp_path / "child.log"
+    with child("The child", [sys.executable, "-c", script], log=log, is_hurried=lambda: True):
+        grandchild = process_id_in(log)
+        os.kill(grandchild, 0)
+
+    assert has_ended(grandchild)
+
+
+def has_ended(process_id: int) -> bool:
+    """Waits until a process that is not our child is gone, or only waits for its own parent to notice."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{process_id}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z":
+                return True
+            os.kill(process_id, 0)
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.05)
+    return False

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,13 @@ ALL = {
     "SUNRA_KEY": SUNRA_KEY,
     "SUNRA_PRICE_PER_IMAGE": "0.003",
     "KLEINBILD_ARCHIVE": "/somewhere/archive",
+    "KLEINBILD_CATALOGUE_URL": "postgresql://user:password-4714@host/name",
+    "KLEINBILD_BROWSE_URL": "http://127.0.0.1:8780",
+    "KLEINBILD_CAP_PER_DAY": "12.50",
+    "KLEINBILD_CAP_PER_MONTH": "200",
+    "KLEINBILD_CAP_UNIT": "EUR",
 }
+HIDDEN = (KEY, SECRET, SUNRA_KEY, "password-4714")
 
 
 @pytest.fixture
@@ -30,7 +37,7 @@ def saved(monkeypatch: pytest.MonkeyPatch) -> list[Block]:
 
     async def save(given: list[Block]) -> list[str]:
         blocks.extend(given)
-        return [f"{block.get_block_type_slug()}/default" for block in given]
+        return [f"saved {block.get_block_type_slug()}/default" for block in given]
 
     monkeypatch.setattr(register, "save", save)
     return blocks
@@ -63,6 +70,10 @@ def test_every_variable_finds_its_place() -> None:
     assert sunra.price_per_image == Decimal("0.003")
     assert isinstance(archive, ImageArchive)
     assert archive.root == "/somewhere/archive"
+    assert archive.catalogue_url is not None
+    assert archive.catalogue_url.get_secret_value() == ALL["KLEINBILD_CATALOGUE_URL"]
+    assert archive.browse_url == "http://127.0.0.1:8780"
+    assert (archive.cap_per_day, archive.cap_per_month, archive.cap_unit) == (Decimal("12.50"), Decimal(200), "EUR")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +89,13 @@ def test_every_variable_finds_its_place() -> None:
 def test_only_what_is_there_is_saved(variables: dict[str, str], types: list[type[Any]]) -> None:
     """A variable that is empty is not set; a price alone makes no account."""
     assert [type(block) for block in blocks_from(variables)] == types
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name.startswith("KLEINBILD_CAP") or name.endswith("_URL")])
+def test_a_cap_without_an_archive_is_a_mistake(name: str) -> None:
+    """A cap that nothing heeds would cost money: it is not passed over in silence."""
+    with pytest.raises(SetupError, match=f"KLEINBILD_ARCHIVE names none: {name}$"):
+        blocks_from({name: ALL[name]})
 
 
 @pytest.mark.parametrize("given", ["SCENARIO_SDK_API_KEY", "SCENARIO_SDK_API_SECRET"])
@@ -107,7 +125,11 @@ def test_saving_shows_names_and_no_key(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("SUNRA_PRICE_PER_IMAGE", "three cents"), ("SCENARIO_PRICE_PER_CREATIVE_UNIT", "-1")],
+    [
+        ("SUNRA_PRICE_PER_IMAGE", "three cents"),
+        ("SCENARIO_PRICE_PER_CREATIVE_UNIT", "-1"),
+        ("KLEINBILD_CAP_PER_DAY", "much"),
+    ],
 )
 def test_a_value_that_cannot_be_used_shows_no_key(
     name: str, value: str, saved: list[Block], environment: Callable[..., None], capsys: pytest.CaptureFixture[str]
@@ -117,8 +139,8 @@ def test_a_value_that_cannot_be_used_shows_no_key(
 
     assert main([]) == 3
     shown = capsys.readouterr()
-    assert shown.err.startswith("These values cannot be used: price_per_")
-    assert not [key for key in (KEY, SECRET, SUNRA_KEY) if key in shown.out + shown.err]
+    assert re.match("These values cannot be used: (price|cap)_per_", shown.err)
+    assert not [hidden for hidden in HIDDEN if hidden in shown.out + shown.err]
     assert saved == []
 
 

@@ -38,6 +38,7 @@ def test_defaults_are_those_of_the_vendor() -> None:
         "project_id": None,
         "sandbox": False,
         "max_in_flight": 8,
+        "shared_limit": None,
         "timeout_seconds": 60.0,
         "deadline_seconds": 300.0,
         "max_picture_size_bytes": 67_108_864,
@@ -121,3 +122,11 @@ def test_limits_have_to_make_sense(fields: dict[str, Any]) -> None:
     """A limit of nothing would be found in the middle of a paid run."""
     with pytest.raises(ValidationError):
         _credentials(**fields)
+
+
+@pytest.mark.parametrize("wrong", [{"base_url": "ftp://x"}, {"max_in_flight": 0}, {"timeout_seconds": "the-key"}])
+def test_a_refused_block_does_not_show_its_keys(wrong: dict[str, Any]) -> None:
+    """Left alone, pydantic prints the whole block beside what is wrong with it, and the message ends in a log."""
+    with pytest.raises(ValidationError) as caught:
+        _credentials(**wrong)
+    assert [secret for secret in ("the-key", "the-secret") if secret in f"{caught.value} {caught.value!r}"] == []

@@ -39,6 +39,7 @@ def test_the_defaults_are_the_vendors() -> None:
         "base_url": "https://api.sunra.ai/v1",
         "sandbox": False,
         "max_in_flight": 8,
+        "shared_limit": None,
         "submits_per_minute": 100,
         "timeout_seconds": 60.0,
         "max_picture_size_bytes": 64 * 1024 * 1024,

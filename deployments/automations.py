@@ -1,0 +1,157 @@
+"""What the Prefect server does by itself when something happens to a run: Prefect automations.
+
+All of them look at runs of deployments tagged `kleinbild`; `deployments/deploy.py` puts them onto the server.
+
+Runs that nobody starts. While no worker is there, scheduled runs pile up. A run that is `Late` for six hours is
+cancelled, so that a worker that comes back makes a few editions and not all that were missed. (While no server is
+there nothing piles up: Prefect schedules three runs ahead.)
+
+Runs that nobody finishes. A run sends heartbeats. Where they stop without an end of the run, its machine is gone: the
+run is marked as crashed, and a crashed run goes back to the queue for any worker to finish. It buys nothing again, for
+the archive's ledger knows what it has bought, even if the machine was only cut off and comes back. This is done in two
+steps because Prefect refuses to mark as crashed what has ended: a heartbeat that arrives late wakes no finished run.
+It does not go on for ever: a run starts `MAX_STARTS` times at most (resumptions after a review count too), and one that
+crashed before it ever ran, because its code is missing for example, does not go back at all.
+
+Runs that nobody finishes cancelling are ended by the server itself, see `deployments/server.env`.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState, RunDeployment
+from prefect.events.schemas.automations import AutomationCore, CompoundTrigger
+from pydantic import Field
+
+from blocks.provider import Frozen
+from deployments.notifications import notifications
+from deployments.triggers import campaign_said, from_event, run_became, run_did_not_become
+
+MAX_STARTS = 6
+
+_MAY_START_AGAIN = [str(starts) for starts in range(1, MAX_STARTS)]
+_STARTED_TOO_OFTEN = [f"[{MAX_STARTS}-9]", "??*"]
+_EVER_STARTED = "!0"
+
+
+class Terms(Frozen):
+    """How long things are waited for."""
+
+    late: timedelta = Field(default=timedelta(hours=6), description="Then a run that nobody has started is cancelled.")
+    silent: timedelta = Field(default=timedelta(seconds=90), description="Three heartbeats: then a run is dead.")
+    reconcile_after: timedelta = Field(
+        default=timedelta(minutes=1), description="A run that ended is known to be gone after 30 s."
+    )
+
+
+def automations(
+    deployments: Mapping[str, UUID], *, notification_block: UUID | None = None, terms: Terms | None = None
+) -> list[AutomationCore]:
+    """Lists all automations.
+
+    Args:
+        deployments: Ids by name, such as `reconcile/hourly`.
+        notification_block: A saved block that can notify people; without one, nobody is told anything.
+        terms: How long things are waited for.
+    """
+    terms = terms or Terms()
+    wanted = [
+        _cancel_late_runs(terms.late),
+        _notice_dead_runs(terms.silent),
+        _queue_crashed_runs(),
+        _reconcile_what_is_left(deployments["reconcile/hourly"], terms.reconcile_after),
+        _revise_the_keepers(deployments["revise/on-demand"]),
+    ]
+    if notification_block is not None:
+        wanted += notifications(notification_block, crashed_for_good=_STARTED_TOO_OFTEN)
+    return wanted
+
+
+def _cancel_late_runs(late: timedelta) -> AutomationCore:
+    return AutomationCore(
+        name="kleinbild: cancel runs that nobody starts",
+        description=f"A run that is late for {_shown(late)} is cancelled: catching up after downtime is bounded.",
+        trigger=run_did_not_become({"*"}, after="Late", within=late),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CANCELLED,
+                message=f"No worker was there for {_shown(late)}: this edition is left out.",
+            )
+        ],
+    )
+
+
+def _notice_dead_runs(silent: timedelta) -> AutomationCore:
+    ends = {"Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended", "AwaitingRetry"}
+    return AutomationCore(
+        name="kleinbild: notice runs whose machine is gone",
+        description=f"A run that sends no heartbeat for {_shown(silent)} is marked as crashed.",
+        trigger=run_did_not_become({"heartbeat", *ends}, after="heartbeat", within=silent),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                message=f"No sign of life for {_shown(silent)}: the machine or the process is gone.",
+            )
+        ],
+    )
+
+
+def _queue_crashed_runs() -> AutomationCore:
+    return AutomationCore(
+        name="kleinbild: put crashed runs back to the queue",
+        description=f"Another worker finishes them; nothing is bought twice. A run starts {MAX_STARTS} times at most.",
+        trigger=run_became("Crashed", starts=_MAY_START_AGAIN),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.SCHEDULED, name="AwaitingRetry", message="It crashed: any worker may finish it."
+            )
+        ],
+    )
+
+
+def _reconcile_what_is_left(reconcile: UUID, after: timedelta) -> AutomationCore:
+    """Runs `reconcile` for runs that do not go back to the queue; once a minute at most, for it serves them all."""
+    minute = timedelta(minutes=1)
+    return AutomationCore(
+        name="kleinbild: reconcile after runs that were cancelled or crashed",
+        description="Collects what they had paid for and releases what they had not sent. Buys nothing.",
+        trigger=CompoundTrigger(
+            require="any",
+            within=timedelta(0),
+            triggers=[
+                run_became("Cancelled", starts=_EVER_STARTED, at_most_every=minute),
+                run_became("Crashed", starts=_STARTED_TOO_OFTEN, at_most_every=minute),
+            ],
+        ),
+        actions=[RunDeployment(deployment_id=reconcile, parameters={}, schedule_after=after)],
+    )
+
+
+def _revise_the_keepers(revise: UUID) -> AutomationCore:
+    """An example to copy. Its revision has another name than the campaign it follows, or it would follow itself."""
+    return AutomationCore(
+        name="kleinbild: example, revise the keepers of coffee-house",
+        description="When the campaign `coffee-house` completes, its keepers are edited. Off: it spends money.",
+        enabled=False,
+        trigger=campaign_said("kleinbild.campaign.completed", campaign="coffee-house"),
+        actions=[
+            RunDeployment(
+                deployment_id=revise,
+                parameters={
+                    "images": from_event("keepers"),
+                    "edition": from_event("edition"),
+                    "brief": {"name": "coffee-house-by-night", "instructions": ["Make it night."]},
+                },
+            )
+        ],
+    )
+
+
+def _shown(time: timedelta) -> str:
+    seconds = int(time.total_seconds())
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {unit if seconds > size else unit[:-1]}"
+    return f"{seconds} s"

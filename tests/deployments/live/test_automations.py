@@ -1,0 +1,149 @@
+"""What the server does by itself: tried on a real one, with seconds for minutes and hours."""
+
+from datetime import timedelta
+
+import pytest
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Crashed
+
+from deployments.automations import MAX_STARTS, Terms, automations
+from deployments.deploy import kept_notifications, put_automation
+from deployments.work_pools import POOL
+from tests.deployments.live.listening import Webhook, listening
+from tests.deployments.live.operating import Operator, eventually, table
+from tests.deployments.live.runs import bought, heartbeat, ids, in_state, run_to_its_end, runs_of, started, tell
+
+pytestmark = pytest.mark.timeout(300)  # a server and a worker, on a machine that may be busy
+
+KEEPERS = ["ab" * 32, "cd" * 32]
+SHORT = Terms(late=timedelta(seconds=10), silent=timedelta(seconds=10), reconcile_after=timedelta(0))
+"""Prefect waits ten seconds at the least for what does not happen."""
+
+
+@pytest.fixture
+async def short_automations(client: PrefectClient) -> None:
+    """Our automations, with seconds for minutes and hours."""
+    for automation in automations(await ids(client), terms=SHORT):
+        await put_automation(client, automation)
+
+
+@pytest.mark.usefixtures("short_automations", "worker_elsewhere")
+async def test_a_run_whose_machine_dies_is_finished_elsewhere(client: PrefectClient, sandbox_url: str) -> None:
+    """Its heartbeats stop, it goes back to the queue, and a worker finishes it without buying anything again."""
+    await run_to_its_end(client, "campaign/on-demand")
+    paid = bought(sandbox_url)
+    await client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
+    dead = await client.create_flow_run_from_deployment((await ids(client))["campaign/on-demand"])
+    await started(client, dead)
+    await heartbeat(dead)
+    assert (await in_state(client, dead, "AwaitingRetry")).run_count == 1
+
+    await client.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
+    finished = await in_state(client, dead, "Completed")
+
+    assert finished.run_count == 2
+    states = [state.name for state in await client.read_flow_run_states(dead.id)]
+    assert [name for name in states if name in {"Crashed", "AwaitingRetry", "Completed"}] == [
+        "Crashed",
+        "AwaitingRetry",
+        "Completed",
+    ]
+    assert bought(sandbox_url) == paid
+
+
+@pytest.mark.usefixtures("short_automations", "nobody_works")
+async def test_a_run_that_nobody_starts_is_left_out(client: PrefectClient) -> None:
+    """Catching up after downtime is bounded; reconcile is not troubled by what has never run."""
+    before = {run.id for run in await runs_of(client, "reconcile/hourly")}
+    late = await client.create_flow_run_from_deployment((await ids(client))["campaign/on-demand"])
+
+    cancelled = await in_state(client, late, "Cancelled")
+
+    assert cancelled.state is not None
+    assert cancelled.state.message == "No worker was there for 10 s: this edition is left out."
+    states = await client.read_flow_run_states(late.id)
+    assert [state.name for state in states] == ["Scheduled", "Late", "Cancelled"]
+    assert {run.id for run in await runs_of(client, "reconcile/hourly") if not run.auto_scheduled} <= before
+
+
+@pytest.mark.usefixtures("short_automations", "nobody_works")
+async def test_a_run_that_crashes_for_ever_is_given_up(client: PrefectClient) -> None:
+    """It starts six times at most; then what it left open is reconciled instead."""
+    before = {run.id for run in await runs_of(client, "reconcile/hourly")}
+    run = await client.create_flow_run_from_deployment((await ids(client))["campaign/on-demand"])
+
+    async def reconciled() -> FlowRun | None:
+        made = [each for each in await runs_of(client, "reconcile/hourly") if not each.auto_scheduled]
+        return next((each for each in made if each.id not in before), None)
+
+    for starts in range(1, MAX_STARTS + 1):
+        await started(client, run)
+        await client.set_flow_run_state(run.id, Crashed())
+        if starts < MAX_STARTS:
+            await in_state(client, run, "AwaitingRetry")
+
+    made = await eventually(reconciled)
+    given_up = await client.read_flow_run(run.id)
+    assert (given_up.state_name, given_up.run_count) == ("Crashed", MAX_STARTS)
+    assert made.created_by is not None
+    assert made.created_by.type == "AUTOMATION"
+
+
+@pytest.mark.usefixtures("nobody_works")
+async def test_a_campaign_can_be_followed_by_a_revision_of_its_keepers(client: PrefectClient) -> None:
+    """The example does what it says once it is switched on: the event's keepers become the revision's images."""
+    example = next(each for each in await client.read_automations() if "example" in each.name)
+    assert not example.enabled
+    await client.resume_automation(example.id)
+
+    async def follower() -> FlowRun | None:
+        made = await runs_of(client, "revise/on-demand")
+        return made[0] if made else None
+
+    payload = {"keepers": KEEPERS, "edition": "2026-11-20", "campaign": "coffee-house"}
+    for name in ("teapots", "coffee-house-by-night", "coffee-house"):
+        await tell("kleinbild.campaign.completed", {"prefect.resource.id": f"kleinbild.campaign.{name}"}, payload, [])
+    run = await eventually(follower)
+
+    assert len(await runs_of(client, "revise/on-demand")) == 1
+    assert run.parameters == {
+        "images": KEEPERS,
+        "edition": "2026-11-20",
+        "brief": {"name": "coffee-house-by-night", "instructions": ["Make it night."]},
+    }
+
+
+async def test_people_are_told(at_work: Operator, client: PrefectClient) -> None:
+    """With `--notify`, what needs a person reaches one; the text of a provider calls nobody and hides no link."""
+    with listening(Webhook) as (address, messages):
+        block = CustomWebhookNotificationBlock(
+            name="team", url=address, json_data={"subject": "{{subject}}", "body": "{{body}}"}
+        )
+        await block.asave("team", overwrite=True)
+        done = at_work.python("deployments.deploy", "--notify", "custom-webhook/team")
+        assert "Nobody is notified" not in done.stdout
+        outcomes = {name: outcome for name, (outcome, _) in table(done.stdout).items() if "tell people" in name}
+        assert list(outcomes.values()) == ["created"] * 4
+        assert {each.name for each in await kept_notifications(client)} == set(outcomes)
+
+        campaign = {"prefect.resource.id": "kleinbild.campaign.teapots"}
+        said = {"campaign": "teapots", "edition": "1", "message": "2 USD are spent. <!channel> @all"}
+        await tell("kleinbild.budget.exhausted", campaign, said, [])
+        run = await client.create_flow_run_from_deployment((await ids(client))["campaign/on-demand"])
+        await client.set_flow_run_state(run.id, Crashed(message="No module named 'flows'"))
+
+        async def two() -> list[dict[str, str]] | None:
+            return messages if len(messages) >= 2 else None
+
+        budget, crash = await eventually(two)
+
+    assert budget == {
+        "subject": "Budget used up: teapots, edition 1",
+        "body": "2 USD are spent. ‹!channel> ＠all",
+    }
+    assert crash["subject"] == f"{run.name}: Crashed"
+    assert crash["body"].startswith("No module named 'flows'\nhttp://127.0.0.1:")
+    assert str(run.id) in crash["body"]

@@ -1,0 +1,181 @@
+"""The whole way of a person who never saw the code: run, watch, review and schedule campaigns in the browser.
+
+Screenshots are kept in `.kleinbild/screenshots`; the README shows some of them.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+from tests.deployments.served import ROOT, Served, serving
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENSHOTS = ROOT / ".kleinbild" / "screenshots"
+PATIENCE_MS = 90_000
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Debian's chromium at {CHROMIUM}"),
+]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """`make serve` from a clean home."""
+    with serving(tmp_path_factory.mktemp("served")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """A browser window."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1300, "height": 1000})
+        page.set_default_timeout(PATIENCE_MS)
+        yield page
+        browser.close()
+
+
+def kept(page: Page, name: str) -> None:
+    """Keeps what the window shows."""
+    page.wait_for_timeout(700)  # the UI fades things in
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def open_deployment(page: Page, served: Served, name: str) -> None:
+    """Clicks from the first page of the UI to a deployment of the campaign."""
+    page.goto(served.ui)
+    page.get_by_role("link", name="Deployments").first.click()
+    page.get_by_role("row").filter(has_text="campaign").get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+
+
+def open_form(page: Page, served: Served) -> None:
+    """Opens the form of a custom run."""
+    open_deployment(page, served, "on-demand")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Custom run").click()
+    expect(field(page, "Name of the campaign")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def field(page: Page, label: str) -> Locator:
+    """Finds a field of a form by what stands above it."""
+    return page.get_by_label(label).first
+
+
+def run_started(page: Page, served: Served, campaign: str) -> str:
+    """Finds the run that a form has just started."""
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url(re.compile("(runs/flow-run|tab=Runs|deployments/deployment/[^/]+$)"))
+    runs = served.post("/flow_runs/filter", sort="START_TIME_DESC")
+    newest: dict[str, Any] = next(run for run in runs if run["parameters"]["brief"].get("name") == campaign)
+    return str(newest["id"])
+
+
+def follow(page: Page, served: Served, run_id: str, title: str) -> None:
+    """Opens a run from the list of runs."""
+    page.goto(served.ui)
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.get_by_role("link", name=re.compile(title)).first.click()
+    expect(page).to_have_url(re.compile(run_id), timeout=PATIENCE_MS)
+
+
+def pictures_shown(page: Page) -> int:
+    """Counts the pictures that the browser has really drawn."""
+    drawn = "[...document.images].filter((image) => image.src.startsWith('data:') && image.naturalWidth > 50).length"
+    return int(page.evaluate(drawn))
+
+
+def test_a_stranger_makes_pictures_and_sees_them(served: Served, page: Page) -> None:
+    """From the first page to the pictures: deployment, form, a run that is watched, its artifact, the whole sheet."""
+    open_form(page, served)
+    field(page, "Name of the campaign").fill("browser-teapots")
+    field(page, "Pictures of each prompt").fill("3")
+    kept(page, "run-form")
+    run_id = run_started(page, served, "browser-teapots")
+
+    follow(page, served, run_id, "Browser teapots · edition 1 · 6 shots")
+    kept(page, "run-under-way")
+    served.wait_for(run_id, "Completed")
+    expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+    kept(page, "run")
+
+    page.get_by_role("tab", name="Artifacts").click()
+    kept(page, "artifacts")
+    page.get_by_role("link", name="contact-sheet").first.click()
+    expect(page.get_by_role("heading", name="Browser teapots")).to_be_visible(timeout=PATIENCE_MS)
+    page.wait_for_function("document.images.length > 3")
+    kept(page, "contact-sheet-artifact")
+    assert pictures_shown(page) >= 4
+
+    page.get_by_role("link", name=re.compile("contact sheet", re.IGNORECASE)).first.click()
+    page.wait_for_load_state("networkidle")
+    kept(page, "contact-sheet")
+
+
+def test_a_wrong_value_is_refused_beside_its_field(served: Served, page: Page) -> None:
+    """Nothing starts, and the person sees which field to change."""
+    before = served.post("/flow_runs/count")
+    open_form(page, served)
+    field(page, "Name of the campaign").fill("No Name!")
+    field(page, "Pictures of each prompt").fill("0")
+    page.get_by_role("button", name="Submit").click()
+
+    expect(page.get_by_text("0 is less than the minimum of 1")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("'No Name!' does not match")).to_be_visible()
+    kept(page, "run-form-refused")
+    assert served.post("/flow_runs/count") == before
+
+
+def test_a_person_reviews_in_the_browser(served: Served, page: Page) -> None:
+    """The run waits with its pictures before anything is edited; rejected ones are not edited."""
+    open_form(page, served)
+    field(page, "Name of the campaign").fill("browser-review")
+    page.get_by_role("button", name="Add item").nth(1).click()  # below the prompts: edits
+    page.get_by_role("textbox").filter(has_text=re.compile("^$")).first.fill("Turn it into a watercolor")
+    field(page, "review").click()
+    kept(page, "review-form")
+    run_id = run_started(page, served, "browser-review")
+    served.wait_for(run_id, "Suspended")
+
+    follow(page, served, run_id, "Browser review")
+    page.get_by_role("button", name="Resume").click()
+    page.wait_for_function("document.images.length > 3")
+    kept(page, "review-question")
+    assert pictures_shown(page) == 4
+    page.get_by_label("Reject these").fill("2, 3")
+    kept(page, "review-answer")
+    page.get_by_role("button", name=re.compile("Resume|Submit")).last.click()
+
+    served.wait_for(run_id, "Completed")
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_role("link", name="contact-sheet").first.click()
+    page.wait_for_function("document.images.length > 3")
+    kept(page, "review-done")
+
+
+def test_a_schedule_shows_its_next_runs(served: Served, page: Page) -> None:
+    """A nightly campaign is switched on with its toggle, and says when it runs next."""
+    open_deployment(page, served, "nightly")
+    page.get_by_role("switch").first.click()
+    page.get_by_role("tab", name="Upcoming").click()
+    expect(page.get_by_text("Scheduled", exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+    kept(page, "schedule")
+    page.get_by_role("tab", name="Runs").click()
+    page.get_by_role("switch").first.click()

@@ -1,0 +1,107 @@
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from prefect.client.schemas.objects import FlowRun, State, StateType
+
+from deployments import runs
+from deployments.runs import cancel_runs
+
+
+class Server:
+    """A Prefect server whose runs end some looks after they were told to."""
+
+    def __init__(self, *states: StateType, looks: int = 3) -> None:
+        self.runs = {uuid4(): state for state in states}
+        self.told: dict[UUID, StateType] = {}
+        self.looks = looks
+
+    async def __aenter__(self) -> "Server":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def read_flow_runs(self, **asked: Any) -> list[FlowRun]:
+        """Lists what is at work."""
+        assert asked["work_pool_filter"].name.any_ == ["kleinbild"]
+        wanted = asked["flow_run_filter"].state.type.any_
+        self.looks -= bool(self.told)
+        left = self.runs if self.looks > 0 else {}
+        return [FlowRun(id=run, flow_id=uuid4(), state_type=of) for run, of in left.items() if of in wanted]
+
+    async def set_flow_run_state(self, run: UUID, state: State[Any]) -> None:
+        """Tells a run what to do."""
+        assert run not in self.told
+        self.told[run] = self.runs[run] = state.type
+
+
+@pytest.fixture(autouse=True)
+def _no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "INTERVAL_SECONDS", 0.0)
+
+
+async def cancelled(server: object, monkeypatch: pytest.MonkeyPatch, *, is_hurried: bool = False) -> list[str]:
+    said: list[str] = []
+    monkeypatch.setattr(runs, "get_client", lambda: server)
+    await cancel_runs("kleinbild", say=said.append, is_hurried=lambda: is_hurried)
+    return said
+
+
+async def test_what_runs_is_cancelled_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run is told once; those that wait for their time or for a person are left as they are."""
+    server = Server(StateType.RUNNING, StateType.PENDING, StateType.PAUSED, StateType.SCHEDULED)
+    running, pending, *_ = server.runs
+
+    said = await cancelled(server, monkeypatch)
+
+    assert server.told == {running: StateType.CANCELLING, pending: StateType.CANCELLING}
+    assert said == ["2 runs collect what is paid for, for up to 60 s. Ctrl-C again: do not wait."]
+    assert server.looks == 0
+
+
+async def test_a_run_that_somebody_cancels_already_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not told a second time."""
+    server = Server(StateType.CANCELLING)
+    server.told[uuid4()] = StateType.CANCELLING
+
+    assert await cancelled(server, monkeypatch) == [
+        "1 run collects what is paid for, for up to 60 s. Ctrl-C again: do not wait."
+    ]
+    assert len(server.told) == 1
+
+
+async def test_nothing_at_work_is_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The usual end is quiet."""
+    assert await cancelled(Server(), monkeypatch) == []
+
+
+async def test_who_is_hurried_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second Ctrl-C: what is paid for is collected by the next run."""
+    server = Server(StateType.RUNNING)
+
+    assert await cancelled(server, monkeypatch, is_hurried=True) == []
+    assert server.told == {}
+
+
+async def test_runs_that_do_not_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait has its deadline."""
+    monkeypatch.setattr(runs, "GRACE_SECONDS", 0.05)
+    server = Server(StateType.RUNNING, looks=10**9)
+
+    await cancelled(server, monkeypatch)
+
+    assert server.told == dict.fromkeys(server.runs, StateType.CANCELLING)
+
+
+async def test_a_server_that_is_gone_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end goes on without it."""
+
+    class Gone(Server):
+        async def read_flow_runs(self, **asked: Any) -> list[FlowRun]:
+            raise httpx.ConnectError("refused")
+
+    assert await cancelled(Gone(), monkeypatch) == [
+        "The Prefect server does not answer any more (ConnectError): runs are ended without it."
+    ]
