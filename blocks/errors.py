@@ -22,6 +22,7 @@ KleinbildError
     ├── JobTimedOut             the job did not end before our deadline; it is still known by its id
     ├── LinkExpired             a picture's URL no longer works: ask the provider for a fresh one
     └── BadPicture              the bytes that came are not the picture that was bought
+        └── WrongPicture        a whole picture, and another than was asked for: asking again brings the same
 
 Two branches are worth catching: `NothingAccepted` (no money moved) and `OutcomeUnknown` (money may have moved).
 
@@ -205,4 +206,18 @@ class LinkExpired(ProviderError):
 
 
 class BadPicture(ProviderError):
-    """The bytes that came are not the picture that was bought: cut, too large, or no picture at all."""
+    """The bytes that came are not the picture that was bought: cut, too large, or no picture at all.
+
+    Args:
+        message: What is wrong with them.
+        reason: The kind of flaw in a word for programs, such as `cut_short`, where the gate has found it.
+        facts: As in `ProviderError`.
+    """
+
+    def __init__(self, message: str, *, reason: str | None = None, **facts: str | int | None) -> None:
+        super().__init__(message, **facts)  # type: ignore[arg-type]  # the keywords of ProviderError, checked there
+        self.reason = reason
+
+
+class WrongPicture(BadPicture):
+    """A whole picture came, of another size, format or type than was asked for: another download brings the same."""

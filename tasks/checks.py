@@ -1,21 +1,23 @@
-"""What is found out about the bytes of a picture, in one decode: that they are one, its size, its fingerprint."""
+"""What is found out about the bytes of a picture, in one decode: facts, hashes, how it looks, and a small copy."""
 
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image
 
 from blocks.errors import BadPicture
-from tasks.models import Checks
+from tasks.gate.refusal import Refusal
+from tasks.models import Checks, MediaType
 from tasks.near import fingerprint
+from tasks.pixels import pixels_sha256
+from tasks.quality import look_of
 from tasks.thumbnails import thumbnail_of
 
 MAX_PIXELS = 64_000_000
 """Larger than any klein picture by far; a decompression bomb is refused before it is decoded."""
 
-MediaType = Literal["image/png", "image/jpeg", "image/webp"]
 FORMATS = ("PNG", "JPEG", "WEBP")
 MEDIA_TYPES: dict[str, MediaType] = {
     "PNG": "image/png",
@@ -33,7 +35,10 @@ class Examined(NamedTuple):
 
 
 def examine(data: bytes, shown_as: str) -> Examined:
-    """Decodes a picture completely, once: facts, fingerprint and thumbnail. Call it in a thread, it is CPU work.
+    """Decodes a picture completely, once: facts, hashes, look and thumbnail. Call it in a thread, it is CPU work.
+
+    This takes what any viewer takes, such as a reference from a phone. Pictures that were paid for go through
+    `tasks/gate/admit.py`, which is stricter and ends here.
 
     Args:
         data: The bytes as they came.
@@ -56,29 +61,49 @@ def decode_and_check(data: bytes, shown_as: str) -> Checks:
         return _check(picture, data, shown_as)
 
 
+def refuse_bomb(width_px: int, height_px: int, shown_as: str) -> None:
+    """Refuses a picture by the size that it declares, before anything is decoded.
+
+    Raises:
+        BadPicture: It has more than `MAX_PIXELS`.
+    """
+    if width_px * height_px > MAX_PIXELS:
+        raise BadPicture(
+            f"{shown_as} has {width_px} x {height_px} pixels, more than any picture of ours.",
+            reason=Refusal.TOO_MANY_PIXELS,
+        )
+
+
 @contextmanager
 def _opened(data: bytes, shown_as: str) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             yield picture
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise BadPicture(f"{shown_as} has more pixels than any picture of ours.") from error
+        raise BadPicture(
+            f"{shown_as} has more pixels than any picture of ours.", reason=Refusal.TOO_MANY_PIXELS
+        ) from error
     except (OSError, SyntaxError, ValueError) as error:
         # Pillow's ways of saying "not a picture" (UnidentifiedImageError is an OSError) and "cut short".
-        raise BadPicture(f"{shown_as} is no complete PNG, JPEG or WebP picture: {_first_line(error)}") from error
+        raise BadPicture(
+            f"{shown_as} is no complete PNG, JPEG or WebP picture: {_first_line(error)}", reason=Refusal.UNDECODABLE
+        ) from error
 
 
 def _check(picture: Image.Image, data: bytes, shown_as: str) -> Checks:
     width_px, height_px = picture.size
-    if width_px * height_px > MAX_PIXELS:
-        raise BadPicture(f"{shown_as} has {width_px} x {height_px} pixels, more than any picture of ours.")
+    refuse_bomb(width_px, height_px, shown_as)
     picture.load()
+    look = look_of(picture)
     return Checks(
         media_type=MEDIA_TYPES[picture.format or ""],
         width_px=width_px,
         height_px=height_px,
         size_bytes=len(data),
         fingerprint=fingerprint(picture),
+        pixels_sha256=pixels_sha256(picture),
+        quality=look.quality,
+        flags=look.flags,
     )
 
 

@@ -23,6 +23,7 @@ from blocks.errors import (
     ProviderUnavailable,
     RateLimited,
     SetupError,
+    WrongPicture,
 )
 
 
@@ -46,6 +47,7 @@ DECISIONS: dict[type[KleinbildError], Decision] = {
     ProviderUnavailable: Decision(collects_again=True),
     LinkExpired: Decision(collects_again=True),
     BadPicture: Decision(collects_again=True),
+    WrongPicture: Decision(),
     AccountRefused: Decision(ends_run=True),
     BudgetExhausted: Decision(ends_run=True),
     SetupError: Decision(ends_run=True),

@@ -13,9 +13,21 @@ import rfc8785
 from pydantic import Field
 
 from blocks.provider import MAX_SEED, Frozen, Money, PictureRequest, ProviderName
+from tasks.shown import one_line
 
-RECORD_FORMAT = 1
-"""Version of the record files in an archive. It only grows; a reader refuses what is newer than itself."""
+RECORD_FORMAT = 2
+"""Version of the record files in an archive. It only grows; a reader refuses what is newer than itself.
+
+2 added to the checks: the hash of the pixels, quality, flags and content credentials. Their schema, for all formats so
+far, is `tasks/record.schema.json`.
+"""
+
+MediaType = Literal["image/png", "image/jpeg", "image/webp"]
+PictureFlag = Literal["flat", "black"]
+
+
+PROMPT_IN_NAME = 32
+"""Characters of a prompt in the name of a run, which stands beside a bar in the timeline."""
 
 
 def sha256_of(data: bytes) -> str:
@@ -80,18 +92,46 @@ class Shot(Frozen):
 
     @property
     def label(self) -> str:
-        """What a person reads in a list of runs: `edit 2 · 9f86d081`."""
+        """What a message calls it: `edit 2 · 9f86d081`."""
         return f"{'shot' if self.step == 0 else f'edit {self.step}'} · {self.key[:8]}"
+
+    @property
+    def run_name(self) -> str:
+        """What a person reads in a list of runs: `shot 12 · a red teapot… · 9f86d081`, `edit 2 of shot 12 · …`."""
+        place = f"shot {self.position + 1}" if self.step == 0 else f"edit {self.step} of shot {self.position + 1}"
+        return f"{place} · {one_line(self.request.prompt, PROMPT_IN_NAME)} · {self.key[:8]}"
+
+
+class Quality(Frozen):
+    """Plain figures of a picture's luma, to sort and to filter by; no judgement (`tasks/quality.py`)."""
+
+    sharpness: float = Field(ge=0, description="Variance of the Laplacian: small for blurred pictures.")
+    contrast: float = Field(ge=0, le=1, description="Standard deviation, as a share of the whole range.")
+    clipped_share: float = Field(ge=0, le=1, description="Share of pixels that are fully black or fully white.")
+    entropy_bits: float = Field(ge=0, le=8, description="Bits per pixel that the distribution of luma holds.")
 
 
 class Checks(Frozen):
     """What one full decode of the bytes found out."""
 
-    media_type: Literal["image/png", "image/jpeg", "image/webp"]
+    media_type: MediaType
     width_px: int
     height_px: int
     size_bytes: int
     fingerprint: str = Field(description="48 hexadecimal digits: the 192 bits of `tasks/near.py`.")
+    pixels_sha256: str | None = Field(
+        default=None, description="SHA-256 of size and decoded pixels (`tasks/pixels.py`): same pixels in other bytes."
+    )
+    quality: Quality | None = None
+    flags: tuple[PictureFlag, ...] = Field(
+        default=(),
+        description="What a person should look at: `flat` (one colour all over, as of a placeholder), `black`.",
+    )
+    content_credentials: Literal["none", "present"] | None = Field(
+        default=None, description="Whether the bytes came with a C2PA manifest; null: nobody has looked."
+    )
+    credentials_issuer: str | None = Field(default=None, description="Who signed the manifest, as it was read then.")
+    credentials_state: str | None = Field(default=None, description="What a validator said of it then, in its words.")
 
 
 class ImageRecord(Frozen):
@@ -118,10 +158,10 @@ class ImageRecord(Frozen):
 
 
 class Verdict(Frozen):
-    """What dedupe says about one image. A record, never a deletion."""
+    """What dedupe, or a person, says about one image. A record, never a deletion."""
 
     sha256: str
-    kind: Literal["keeper", "duplicate"]
+    kind: Literal["keeper", "duplicate", "rejected"]
     keeper_sha256: str = Field(description="The image itself, or the one that it repeats.")
     distance_bits: int = Field(ge=0, description="Bits of 192 that differ from the keeper.")
     reason: str
@@ -158,6 +198,16 @@ class Made(Frozen):
 
     def __add__(self, other: "Made") -> "Made":
         return Made.of((self, other))
+
+
+class Production(Frozen):
+    """Shots, in the order of the plan, and what became of them."""
+
+    shots: tuple[Shot, ...] = ()
+    made: Made = Made()
+
+    def __add__(self, other: "Production") -> "Production":
+        return Production(shots=self.shots + other.shots, made=self.made + other.made)
 
 
 class Cost(Frozen):
@@ -210,7 +260,7 @@ class CampaignResult(Frozen):
 
     @property
     def keepers(self) -> tuple[ImageRecord, ...]:
-        """The images that are not duplicates, each once, in the order of the plan."""
+        """The images that are neither duplicates nor rejected, each once, in the order of the plan."""
         kept = {verdict.sha256 for verdict in self.verdicts if verdict.kind == "keeper"}
         once: dict[str, ImageRecord] = {}
         for image in self.images:
@@ -222,3 +272,8 @@ class CampaignResult(Frozen):
     def duplicates(self) -> tuple[Verdict, ...]:
         """The verdicts on images that repeat another."""
         return tuple(verdict for verdict in self.verdicts if verdict.kind == "duplicate")
+
+    @property
+    def rejected(self) -> tuple[Verdict, ...]:
+        """The verdicts on images that a person has put aside."""
+        return tuple(verdict for verdict in self.verdicts if verdict.kind == "rejected")

@@ -34,11 +34,12 @@ def fingerprint(picture: Image.Image) -> str:
 
 def _small_gray(picture: Image.Image) -> Image.Image:
     factor = max(1, min(picture.size) // _SMALL_SIDE_PX)
-    flat = _over_white(picture)
+    flat = over_white(picture)
     return (flat.reduce(factor) if factor > 1 else flat).convert("L")
 
 
-def _over_white(picture: Image.Image) -> Image.Image:
+def over_white(picture: Image.Image) -> Image.Image:
+    """Shows a picture as it looks on a white page, in gray (`L`) or `RGB`."""
     if not picture.has_transparency_data:
         return picture if picture.mode in {"L", "RGB"} else picture.convert("RGB")
     ground = Image.new("RGBA", picture.size, "white")

@@ -3,6 +3,8 @@
 Knows no Prefect; `block.py` is the configuration of it.
 """
 
+import asyncio
+import socket
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,11 +14,15 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
+from blocks.archive.bucket import Bucket, bucket_of
 from blocks.archive.catalogue import Catalogue
 from blocks.archive.database import open_database, parse_url
+from blocks.archive.folder_store import FolderStore
 from blocks.archive.layout import CATALOGUE_FILE, MANIFEST_KEY
 from blocks.archive.ledger import Ledger
-from blocks.archive.store import FolderStore
+from blocks.archive.object_store import ObjectStore
+from blocks.archive.store import Store
+from blocks.archive.store_keys import StoreKeys
 from blocks.errors import ArchiveError, SetupError
 
 FORMAT_VERSION = 1
@@ -36,7 +42,7 @@ class Archive:
 
     Args:
         id: Made with the archive, the same wherever it is moved.
-        root: The folder, as an absolute path.
+        root: The folder, as an absolute path, or the bucket, as `s3://BUCKET/PREFIX`.
         store: Bytes.
         ledger: Money.
         catalogue: Records.
@@ -44,40 +50,56 @@ class Archive:
 
     id: str
     root: str
-    store: FolderStore
+    store: Store
     ledger: Ledger
     catalogue: Catalogue
 
 
 @asynccontextmanager
-async def open_archive(root: str, catalogue_url: str | None = None) -> AsyncIterator[Archive]:
+async def open_archive(
+    root: str, catalogue_url: str | None = None, keys: StoreKeys | None = None
+) -> AsyncIterator[Archive]:
     """Opens an archive, and makes it where there is none yet.
 
     Args:
-        root: A folder's path, or its `file://` URL.
-        catalogue_url: Database of catalogue and ledger; None for a SQLite file in the root.
+        root: A folder's path, its `file://` URL, or a bucket as `s3://BUCKET/PREFIX` (`gs://` and `az://` likewise).
+        catalogue_url: Database of catalogue and ledger; None for a SQLite file in the folder.
+        keys: Keys to the bucket; None for what the environment gives.
 
     Raises:
         SetupError: The root or the database cannot be used.
         ArchiveError: The archive was made by a newer Kleinbild, or its `archive.json` is damaged.
     """
-    folder = folder_of(root)
-    store = await FolderStore.open(folder)
-    catalogue = _shown_catalogue(catalogue_url)
-    manifest = await _manifest_of(store, catalogue)
-    if manifest.catalogue not in {None, catalogue}:
+    place = _place_of(root)
+    url, shown = _catalogue_of(place, catalogue_url)
+    store = await _open_store(place, keys)
+    manifest = await _manifest_of(store, str(store.root), shown)
+    if manifest.catalogue not in {None, shown}:
         raise SetupError(
-            f"The archive at {folder} keeps its records and its ledger in {manifest.catalogue}, not in {catalogue}. "
+            f"The archive at {store.root} keeps its records and its ledger in {manifest.catalogue}, not in {shown}. "
             "With another ledger everything would be bought again: open it by its archive block."
         )
-    async with open_database(catalogue_url or f"sqlite:///{folder / CATALOGUE_FILE}") as database:
+    async with open_database(url) as database:
         yield Archive(
             id=manifest.id,
-            root=str(folder),
+            root=str(store.root),
             store=store,
             ledger=Ledger(database),
             catalogue=Catalogue(database),
         )
+
+
+async def is_made(root: str, keys: StoreKeys | None = None) -> bool:
+    """Tells whether an archive is there. Makes nothing.
+
+    Raises:
+        SetupError: The root names nothing, or the keys are not complete.
+        ArchiveError: The bucket cannot be looked at.
+    """
+    place = _place_of(root)
+    if isinstance(place, Path):
+        return await asyncio.to_thread((place / MANIFEST_KEY).is_file)
+    return await ObjectStore.at(place, keys).head(MANIFEST_KEY) is not None
 
 
 def folder_of(root: str) -> Path:
@@ -93,8 +115,8 @@ def folder_of(root: str) -> Path:
         return Path(root).expanduser().absolute()
     if scheme.lower() != "file":
         raise SetupError(
-            f"An archive cannot be opened at {scheme}:// yet: use a folder's path or its file:// URL. "
-            "A mounted bucket is a folder too, where its mount keeps hard links or renames."
+            f"An archive cannot be opened at {scheme}://: use a folder's path, its file:// URL, or a bucket as "
+            "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX."
         )
     address = urlsplit(root)
     if address.netloc not in {"", "localhost"} or not address.path:
@@ -102,16 +124,36 @@ def folder_of(root: str) -> Path:
     return Path(unquote(address.path)).absolute()
 
 
-def _shown_catalogue(url: str | None) -> str:
-    """Names a catalogue's database without its user and password."""
+def _place_of(root: str) -> Path | Bucket:
+    return bucket_of(root) or folder_of(root)
+
+
+async def _open_store(place: Path | Bucket, keys: StoreKeys | None) -> FolderStore | ObjectStore:
+    if isinstance(place, Path):
+        return await FolderStore.open(place)
+    return await ObjectStore.open(place, keys)
+
+
+def _catalogue_of(place: Path | Bucket, url: str | None) -> tuple[str, str]:
+    """The URL of the database, and its name without user and password.
+
+    A SQLite file of an archive in a bucket is named with its machine: on another one, the same path is another ledger.
+    """
     if url is None:
-        return CATALOGUE_FILE
+        if isinstance(place, Bucket):
+            raise SetupError(
+                f"The archive at {place.root} needs a database for its records and its ledger, which a bucket cannot "
+                "hold: set the archive block's catalogue URL to postgresql://user:password@host/name for many "
+                "machines, or to sqlite:////folder/catalogue.sqlite for this machine alone."
+            )
+        return f"sqlite:///{place / CATALOGUE_FILE}", CATALOGUE_FILE
     parts = parse_url(url)
-    place = f"{parts.host or ''}{f':{parts.port}' if parts.port else ''}"
-    return f"{parts.get_backend_name()}://{place}/{parts.database or ''}"
+    is_here_only = isinstance(place, Bucket) and parts.get_backend_name() == "sqlite"
+    host = socket.gethostname() if is_here_only else parts.host or ""
+    return url, f"{parts.get_backend_name()}://{host}{f':{parts.port}' if parts.port else ''}/{parts.database or ''}"
 
 
-async def _manifest_of(store: FolderStore, catalogue: str) -> Manifest:
+async def _manifest_of(store: Store, root: str, catalogue: str) -> Manifest:
     """Reads `archive.json`; of many that open a new archive at once, one writes it and all read the same."""
     fresh = Manifest(format_version=FORMAT_VERSION, id=uuid.uuid4().hex, catalogue=catalogue)
     await store.put_if_absent(MANIFEST_KEY, f"{fresh.model_dump_json(indent=2)}\n".encode())
@@ -119,12 +161,11 @@ async def _manifest_of(store: FolderStore, catalogue: str) -> Manifest:
         manifest = Manifest.model_validate_json(await store.get(MANIFEST_KEY))
     except ValidationError as error:
         raise ArchiveError(
-            f"{MANIFEST_KEY} in {store.root} is damaged: bring it back from a backup. "
-            "The rest of the archive is as it was."
+            f"{MANIFEST_KEY} in {root} is damaged: bring it back from a backup. The rest of the archive is as it was."
         ) from error
     if manifest.format_version > FORMAT_VERSION:
         raise ArchiveError(
-            f"The archive in {store.root} has format {manifest.format_version}, made by a newer Kleinbild; "
+            f"The archive in {root} has format {manifest.format_version}, made by a newer Kleinbild; "
             f"this one knows formats up to {FORMAT_VERSION}: update Kleinbild."
         )
     return manifest

@@ -1,12 +1,15 @@
 """The archive as a Prefect block: where pictures and records are kept."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 from prefect.blocks.core import Block
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import ConfigDict, Field, HttpUrl, SecretStr
 
-from blocks.archive.archive import Archive, open_archive
+from blocks.archive.archive import Archive, is_made, open_archive
+from blocks.archive.saved_keys import saved_keys
+from blocks.archive.store_keys import StoreKeys
 
 
 class ImageArchive(Block):
@@ -24,6 +27,8 @@ class ImageArchive(Block):
         ```
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # which is where a key would be shown
+
     _block_type_name = "Image Archive"
     _block_type_slug = "image-archive"
     _description = "Keeps pictures that are never lost, with the record and the cost of each."
@@ -31,14 +36,25 @@ class ImageArchive(Block):
 
     root: str = Field(
         title="Root",
-        description="Folder of the archive, as a path or a file:// URL; it is made where it is missing.",
+        description=(
+            "Folder of the archive, as a path or a file:// URL, which is made where it is missing; or a bucket, as "
+            "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX."
+        ),
+    )
+    credentials: str | None = Field(
+        default=None,
+        title="Credentials block of the bucket",
+        description=(
+            "Type and name of a saved block with keys to the bucket, such as aws-credentials/NAME. "
+            "Without it, the environment's keys (AWS_ACCESS_KEY_ID and so on)."
+        ),
     )
     catalogue_url: SecretStr | None = Field(
         default=None,
         title="Catalogue URL",
         description=(
             "Database of records and money, such as postgresql://user:password@host/name for many machines. "
-            "Without it, a SQLite file in the root."
+            "Without it, a SQLite file in the folder; a bucket needs one."
         ),
     )
     browse_url: str | None = Field(
@@ -56,7 +72,8 @@ class ImageArchive(Block):
         default="USD", title="Unit of the caps", description="A currency, or CU for Scenario's creative units."
     )
 
-    def open(self) -> AbstractAsyncContextManager[Archive]:
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Archive]:
         """Opens the archive for `async with`, and makes it where there is none yet.
 
         Raises:
@@ -64,4 +81,19 @@ class ImageArchive(Block):
             ArchiveError: The archive was made by a newer Kleinbild.
         """
         url = self.catalogue_url
-        return open_archive(self.root, None if url is None else url.get_secret_value())
+        async with open_archive(
+            self.root, None if url is None else url.get_secret_value(), await self._keys()
+        ) as opened:
+            yield opened
+
+    async def is_made(self) -> bool:
+        """Tells whether the archive is there already. Makes nothing.
+
+        Raises:
+            SetupError: The root names nothing, or the keys are not complete.
+            ArchiveError: The bucket cannot be looked at.
+        """
+        return await is_made(self.root, await self._keys())
+
+    async def _keys(self) -> StoreKeys | None:
+        return None if self.credentials is None else await saved_keys(self.credentials)

@@ -53,11 +53,11 @@ class Fingerprint(NamedTuple):
     fingerprint: bytes
     parent_sha256: str | None
     is_repeat: bool
-    """Whether some campaign has found it to repeat another."""
+    """Whether some campaign has found it to repeat another, or a person has rejected it: no picture is held to it."""
 
 
 class VerdictRow(Frozen):
-    """What dedupe said of an image in one edition of a campaign."""
+    """What dedupe, or a person, said of an image in one edition of a campaign."""
 
     campaign: str
     edition: str
@@ -124,7 +124,7 @@ class Catalogue:
             exclude_campaign: Leaves out the images that this campaign made or contains.
             exclude_edition: Leaves out only those of this edition of it.
         """
-        repeats = select(verdicts.c.sha256).where(verdicts.c.kind == "duplicate")
+        repeats = select(verdicts.c.sha256).where(verdicts.c.kind.in_(("duplicate", "rejected")))
         is_repeat = images.c.sha256.in_(repeats).label("is_repeat")
         statement = select(images.c.sha256, images.c.fingerprint, images.c.parent_sha256, is_repeat).where(
             func.length(images.c.fingerprint) == FINGERPRINT_SIZE_BYTES

@@ -8,17 +8,18 @@ in a thread.
 import errno
 import fcntl
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-TEMP_PREFIX = "write-"
 STRAY_AFTER_SECONDS = 3600.0
 READ_ONLY = 0o444
 REPLACEABLE = 0o644
 
+_TEMP_NAME = re.compile(r"write-\d+-[0-9a-f]{32}")
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 """What file systems without hard links answer (exFAT, some network mounts)."""
 
@@ -71,13 +72,18 @@ def make_folder(root: Path, folder: Path) -> None:
         sync_folder(folder)
 
 
+def temp_name() -> str:
+    """A name that no other writer uses, and that a sweeper knows as ours."""
+    return f"write-{os.getpid()}-{uuid.uuid4().hex}"
+
+
 def sweep(temp_folder: Path, older_than_seconds: float = STRAY_AFTER_SECONDS) -> int:
-    """Removes what killed writers left behind; returns how many files."""
+    """Removes files that killed writers left behind, and no others; returns how many."""
     limit = time.time() - older_than_seconds
     swept = 0
-    for stray in temp_folder.glob(f"{TEMP_PREFIX}*"):
+    for stray in temp_folder.iterdir():
         with suppress(FileNotFoundError):  # its writer, or another sweeper, was faster
-            if stray.stat().st_mtime < limit:
+            if _TEMP_NAME.fullmatch(stray.name) and stray.is_file() and stray.stat().st_mtime < limit:
                 stray.unlink()
                 swept += 1
     return swept
@@ -86,7 +92,7 @@ def sweep(temp_folder: Path, older_than_seconds: float = STRAY_AFTER_SECONDS) ->
 @contextmanager
 def _written_aside(temp_folder: Path, data: bytes, mode: int) -> Iterator[Path]:
     """Writes a temporary file, complete and on the disk; it is gone afterwards, whatever happens."""
-    temp = temp_folder / f"{TEMP_PREFIX}{os.getpid()}-{uuid.uuid4().hex}"
+    temp = temp_folder / temp_name()
     try:
         with temp.open("xb") as file:
             file.write(data)

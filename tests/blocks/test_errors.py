@@ -8,6 +8,7 @@ import pytest
 from blocks import errors
 from blocks.errors import (
     AccountRefused,
+    BadPicture,
     BriefError,
     IllegalTransition,
     JobFailed,
@@ -36,6 +37,8 @@ def facts_of(error: type[KleinbildError]) -> dict[str, Any]:
         facts |= {"provider": "sunra", "status_code": 403, "code": "X", "request_id": "req_1", "job_id": "pd_1"}
     if issubclass(error, RateLimited):
         facts |= {"retry_after_seconds": 1.5}
+    if issubclass(error, BadPicture):
+        facts |= {"reason": "cut_short"}
     if issubclass(error, JobFailed):
         facts |= {"retryable": False}
     return facts

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from blocks.archive.catalogue import Catalogue
+from blocks.archive.folder_store import FolderStore
 from blocks.archive.ledger import Claim, Ledger
-from blocks.archive.store import FolderStore
 from blocks.scenario.provider import ScenarioProvider
 from blocks.sunra.provider import SunraProvider
 from tests.chaos.orders import Death, Place

@@ -15,6 +15,8 @@ from blocks.errors import BadPicture
 from tasks.checks import decode_and_check
 from tasks.models import Checks
 from tasks.near import fingerprint
+from tasks.pixels import pixels_sha256
+from tasks.quality import look_of
 
 PHOTOGRAPHS = Path(__file__).parents[2] / "deployments" / "briefs" / "photographs"
 
@@ -52,14 +54,22 @@ def png_of(width_px: int, height_px: int) -> bytes:
 def test_pictures_are_known_by_what_is_in_them(
     make_picture: MakePicture, encode: Encode, file_format: str, media_type: Any, options: dict[str, Any]
 ) -> None:
-    """Type, size and fingerprint come from the bytes, whatever a name or a header says."""
+    """All facts come from the bytes, whatever a name or a header says."""
     data = encode(make_picture(1, (320, 240)), file_format, **options)
     with Image.open(io.BytesIO(data)) as picture:
-        expected = fingerprint(picture)
+        expected = Checks(
+            media_type=media_type,
+            width_px=320,
+            height_px=240,
+            size_bytes=len(data),
+            fingerprint=fingerprint(picture),
+            pixels_sha256=pixels_sha256(picture),
+            quality=look_of(picture).quality,
+            flags=(),
+            content_credentials=None,
+        )
 
-    assert decode_and_check(data, "x") == Checks(
-        media_type=media_type, width_px=320, height_px=240, size_bytes=len(data), fingerprint=expected
-    )
+    assert decode_and_check(data, "x") == expected
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA"])

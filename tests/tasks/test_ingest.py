@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from blocks.archive.layout import object_key, record_key, thumbnail_key
-from blocks.errors import BadPicture, LinkExpired, ProviderUnavailable
+from blocks.errors import BadPicture, LinkExpired, ProviderUnavailable, WrongPicture
+from blocks.http import redact_url
 from blocks.provider import JobStatus
 from blocks.waiting import wait_until_final
 from tasks import ingest as module
 from tasks.archive import read_record
-from tasks.ingest import Quarantined, ingest
+from tasks.gate.admit import Expected, admit
+from tasks.gate.quarantine import Quarantined
+from tasks.ingest import ingest
 from tasks.models import Shot, sha256_of
 from tasks.purchase import Purchase
 from tasks.studio import Studio
@@ -65,6 +68,7 @@ async def test_a_picture_is_kept_with_everything_about_it(studio: Studio, shot_o
     assert (record.job_id, record.campaign, record.edition, record.sandbox) == (status.job_id, "cards", "1", True)
     assert (record.checks.width_px, record.checks.height_px, record.checks.size_bytes) == (128, 128, len(data))
     assert record.cost == status.billed
+    assert record.checks == admit(data, Expected(), "it").checks
 
 
 async def test_the_outputs_of_one_job_stay_in_order_and_share_its_bill(studio: Studio, shot_of: ShotOf) -> None:
@@ -154,12 +158,22 @@ async def test_a_page_instead_of_a_picture_is_refused(studio: Studio, shot_of: S
 async def test_bytes_of_another_type_lie_in_quarantine(studio: Studio, shot_of: ShotOf, sandbox: Sandbox) -> None:
     """A text that is announced as a picture was paid for: it is kept, apart from the pictures."""
     sandbox.fault("file_wrong_type", times=None)
-    with pytest.raises(BadPicture, match="no complete PNG, JPEG or WebP picture"):
-        await ingest(shot_of(), await finished(shot_of(), studio), studio)
+    status = await finished(shot_of(), studio)
+    with pytest.raises(BadPicture, match="is no PNG, JPEG or WebP picture"):
+        await ingest(shot_of(), status, studio)
     assert kept(studio, "quarantine") == [b"this is not a picture"]
-    (why,) = reasons(studio)
-    assert why.shot_key == shot_of().key
-    assert "is no complete PNG, JPEG or WebP picture" in why.reason
+    (remote,) = await studio.account("scenario").provider.pictures(status)
+    assert reasons(studio) == [
+        Quarantined(
+            shot_key=shot_of().key,
+            job_id=status.job_id,
+            reason=f"The picture of {shot_of().label} is no PNG, JPEG or WebP picture.",
+            declared_type="image/png",
+            refusal="unknown_type",
+            output_index=0,
+            url=redact_url(remote.url),
+        )
+    ]
     assert (kept(studio, "objects"), kept(studio, "records"), await studio.archive.catalogue.count()) == ([], [], 0)
 
 
@@ -167,14 +181,36 @@ async def test_a_picture_that_came_short_lies_in_quarantine(studio: Studio, shot
     """Half a picture, announced as whole, is found by decoding all of it; the next attempt has the whole one."""
     sandbox.fault("file_truncated")
     status = await finished(shot_of(), studio)
-    with pytest.raises(BadPicture):
+    with pytest.raises(BadPicture) as caught:
         await ingest(shot_of(), status, studio)
+    assert (type(caught.value), caught.value.reason) == (BadPicture, "cut_short")
     (half,) = kept(studio, "quarantine")
     assert kept(studio, "objects") == []
 
     (record,) = await ingest(shot_of(), status, studio)
     (whole,) = kept(studio, "objects")
     assert (sha256_of(whole), whole[: len(half)], len(half)) == (record.sha256, half, len(whole) // 2)
+
+
+async def test_a_picture_of_another_size_is_not_what_was_bought(studio: Studio, shot_of: ShotOf) -> None:
+    """It lies in quarantine, whole; the shot is not collected again, since another download would bring the same."""
+    status = await finished(shot_of(), studio)
+    asked = shot_of(width_px=256, height_px=256)
+    with pytest.raises(WrongPicture, match="has 128 x 128 pixels, where 256 x 256 were asked for"):
+        await ingest(asked, status, studio)
+
+    (data,) = kept(studio, "quarantine")
+    assert data.startswith(b"\x89PNG")
+    assert [(why.shot_key, why.refusal) for why in reasons(studio)] == [(asked.key, "wrong_size")]
+    assert (kept(studio, "objects"), kept(studio, "records")) == ([], [])
+
+
+async def test_a_reason_that_was_written_before_can_be_read() -> None:
+    """Archives keep what an earlier version has put into quarantine."""
+    old = '{"shot_key": "a", "job_id": "j", "reason": "r", "declared_type": null}'
+    assert Quarantined.model_validate_json(old) == Quarantined(
+        shot_key="a", job_id="j", reason="r", declared_type=None, refusal=None, output_index=None, url=None
+    )
 
 
 async def test_an_unknown_bill_stays_unknown(studio: Studio, edit_of: ShotOf) -> None:

@@ -163,6 +163,17 @@ def test_label_tells_generated_from_edited() -> None:
     assert changed(SHOT, step=2).label == f"edit 2 · {SHOT.key[:8]}"
 
 
+def test_a_run_is_named_by_place_words_and_key() -> None:
+    """In a timeline of two hundred runs a person finds a shot by its number and its words; a name is one short line."""
+    request = SHOT.request.model_copy(update={"prompt": "a red\x1b[31m teapot\non a table of very old wood"})
+
+    first = changed(SHOT, request=request, position=0)
+    edit = changed(SHOT, request=request, position=11, step=2)
+
+    assert first.run_name == f"shot 1 · a red [31m teapot on a table… · {first.key[:8]}"
+    assert edit.run_name == f"edit 2 of shot 12 · a red [31m teapot on a table… · {edit.key[:8]}"
+
+
 @pytest.mark.parametrize(
     ("parts", "seed"),
     [((), 204188172), (("generate", 0, "1", "a mug", 0), 1390772278), ((1,), 676699894), (("1",), 2104882305)],

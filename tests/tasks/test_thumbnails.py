@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from tasks.thumbnails import LONG_SIDE_PX, thumbnail_of
 
@@ -34,3 +34,37 @@ def test_the_picture_itself_stays_as_it_is() -> None:
     thumbnail_of(picture)
 
     assert picture.size == (1000, 600)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_picture_is_turned_as_its_camera_was_held(turn: int) -> None:
+    """All eight ways of EXIF, as Pillow itself turns them."""
+    picture = Image.new("RGB", (64, 32), "navy")
+    picture.paste("orange", (0, 0, 16, 16))
+    picture.getexif()[ExifTags.Base.Orientation] = turn
+
+    with Image.open(io.BytesIO(thumbnail_of(picture))) as thumbnail:
+        upright = ImageOps.exif_transpose(picture)
+        assert thumbnail.size == upright.size
+        assert np.abs(np.asarray(thumbnail).astype(int) - np.asarray(upright)).mean() < 6
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_odd_metadata_does_not_keep_a_picture_from_being_shown() -> None:
+    """What a stranger's file says beside the picture is not ours to repair."""
+    picture = Image.new("RGB", (64, 32), "navy")
+    for exif in (b"Exif\0\0no TIFF", b"Exif\0\0II*\0\x08\0\0\0\xff\xff", b""):
+        picture.info["exif"] = exif
+        picture._exif = None  # Pillow keeps what it has read before
+        assert thumbnail_of(picture).startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "LA", "CMYK", "I;16"])
+def test_a_large_picture_of_any_mode_is_shrunk(mode: str) -> None:
+    """Colours survive in modes that cannot be averaged as they are."""
+    picture = Image.new("L", (2000, 1000), 200).convert("I").convert("I;16") if mode == "I;16" else None
+    picture = picture or Image.new("RGB", (2000, 1000), "white").convert(mode)
+
+    with Image.open(io.BytesIO(thumbnail_of(picture))) as thumbnail:
+        assert thumbnail.size == (480, 240)
+        assert np.asarray(thumbnail).min() > 150

@@ -1,11 +1,13 @@
 import asyncio
 import json
+import os
 import re
+import socket
 from pathlib import Path
 
 import pytest
 
-from blocks.archive.archive import folder_of, open_archive
+from blocks.archive.archive import folder_of, is_made, open_archive
 from blocks.errors import ArchiveError, SetupError
 from blocks.provider import Money
 
@@ -62,16 +64,49 @@ async def test_a_newer_or_damaged_archive_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("root", "message"),
     [
-        ("s3://bucket/prefix", "cannot be opened at s3:// yet"),
+        ("ftp://host/folder", "cannot be opened at ftp://: use a folder's path, its file:// URL, or a bucket"),
+        ("s3://bucket/prefix", r"s3://bucket/prefix needs a database .* postgresql://.* sqlite:////folder/catalogue"),
+        ("s3://AKID:hidden@bucket", r"root s3://… holds more than a bucket and a prefix"),
         ("file://elsewhere/folder", "names no folder of this machine"),
         ("  ", "root is empty"),
     ],
 )
-async def test_roots_that_are_no_folder_are_refused(root: str, message: str) -> None:
+async def test_roots_that_cannot_be_opened_are_refused(root: str, message: str) -> None:
     """What is not supported is said at the start."""
     with pytest.raises(SetupError, match=message):
         async with open_archive(root):
             pass
+
+
+async def test_an_archive_in_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made once, and keeps its records and its ledger in the database that it was made with.
+
+    A SQLite file is on one machine: on another one, the same path is another ledger, and everything would be bought
+    again.
+    """
+    root, url = f"memory://{tmp_path.name}/pictures", f"sqlite:///{tmp_path / 'catalogue.sqlite'}"
+    monkeypatch.setattr(socket, "gethostname", lambda: "studio")
+    assert await is_made(root) is False
+    async with open_archive(root, url) as archive:
+        first = archive.id
+        assert archive.root == root
+        assert await archive.store.put_if_absent("objects/ab/x", b"bytes") is True
+        assert json.loads(await archive.store.get("archive.json"))["catalogue"] == f"sqlite://studio/{url[10:]}"
+    assert await is_made(root) is True
+    async with open_archive(f"{root}/", url) as archive:
+        assert (archive.id, await archive.store.get("objects/ab/x")) == (first, b"bytes")
+    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
+    with pytest.raises(SetupError, match=r"its ledger in sqlite://studio/.*, not in sqlite://elsewhere/.*"):
+        async with open_archive(root, url):
+            pytest.fail("it opened")
+
+
+async def test_a_folder_is_no_archive_until_it_is_opened(tmp_path: Path) -> None:
+    """Looking makes nothing."""
+    assert await is_made(str(tmp_path / "root")) is False
+    assert await asyncio.to_thread(os.listdir, tmp_path) == []
+    async with open_archive(str(tmp_path / "root")):
+        assert await is_made(str(tmp_path / "root")) is True
 
 
 def test_roots_are_paths_or_file_urls(monkeypatch: pytest.MonkeyPatch) -> None:

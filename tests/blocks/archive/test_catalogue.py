@@ -141,6 +141,15 @@ async def test_fingerprints_of_the_others(catalogue: Catalogue) -> None:
     assert await catalogue.fingerprints(exclude_campaign="none") == (known[1], known[2], known[3], known[4])
 
 
+async def test_no_picture_is_held_to_what_repeats_or_is_rejected(catalogue: Catalogue) -> None:
+    """A verdict of any campaign says so: such an image leads nobody."""
+    await catalogue.add([entry(1), entry(2), entry(3)])
+    await catalogue.put_verdicts("cups", "e", [verdict(1, "cups", kind="rejected"), verdict(2, "cups")])
+    await catalogue.put_verdicts("teapots", "e", [verdict(3, kind="duplicate"), verdict(2)])
+    found = {each.sha256: each.is_repeat for each in await catalogue.fingerprints()}
+    assert found == {sha(1): True, sha(2): False, sha(3): True}
+
+
 async def test_verdicts_are_replaced_as_a_whole(catalogue: Catalogue) -> None:
     """A new dedupe leaves nothing of the one before, and touches no other campaign."""
     duplicate = verdict(2, kind="duplicate", keeper_sha256=sha(1), distance_bits=3, reason="3 bits")

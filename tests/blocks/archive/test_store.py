@@ -1,300 +1,251 @@
+"""What every store promises, held against each of them: a folder, memory, moto and SeaweedFS."""
+
 import asyncio
-import errno
-import os
-import signal
-import stat
-import subprocess
-import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from blocks.archive import durable
-from blocks.archive.layout import check_key
-from blocks.archive.store import FolderStore, StoredObject
-from blocks.errors import ArchiveError, SetupError
+from blocks.archive.bucket import Bucket
+from blocks.archive.folder_store import FolderStore
+from blocks.archive.object_store import ObjectStore
+from blocks.archive.store import Store, StoredObject
+from blocks.archive.store_keys import AmazonKeys
+from blocks.errors import ArchiveError
+from tests.blocks.archive.servers import BUCKET, moto, seaweedfs
 
-StartProcess = Callable[..., subprocess.Popen[str]]
 KEY = "objects/ab/" + "ab" * 32
+RACERS = 24
 
-PUT_THE_SAME_KEYS = """
-import asyncio, sys
-from pathlib import Path
-from blocks.archive.store import FolderStore
 
-async def main(root, name):
-    store = await FolderStore.open(Path(root))
-    sys.stdin.readline()
-    print([await store.put_if_absent(f"objects/{n:02}/x", name.encode() * 1000) for n in range(50)])
+def _session_server(
+    server: Callable[[Path], AbstractContextManager[AmazonKeys]],
+) -> Callable[[pytest.TempPathFactory], Iterator[AmazonKeys]]:
+    def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AmazonKeys]:
+        with server(tmp_path_factory.mktemp("server")) as keys:
+            yield keys
 
-asyncio.run(main(*sys.argv[1:]))
-"""
+    return running
 
-PUT_FOR_EVER = """
-import asyncio, itertools, sys
-from pathlib import Path
-from blocks.archive.store import FolderStore
 
-async def main(root):
-    store = await FolderStore.open(Path(root))
-    for n in itertools.count():
-        await store.put_if_absent(f"objects/{n % 4}/{n}", b"x" * 2_000_000)
-        print(n, flush=True)
+moto_keys = pytest.fixture(scope="session", name="moto")(_session_server(moto))
+seaweedfs_keys = pytest.fixture(scope="session", name="seaweedfs")(_session_server(seaweedfs))
 
-asyncio.run(main(*sys.argv[1:]))
-"""
+
+class Opener:
+    """Opens stores of one kind, each empty, or the same again."""
+
+    def __init__(self, folder: Path, kind: str, keys: AmazonKeys | None) -> None:
+        self._folder, self._kind, self._keys = folder, kind, keys
+
+    async def open(self, name: str) -> Store:
+        """Opens the store of this name."""
+        if self._kind == "folder":
+            return await FolderStore.open(self._folder / name)
+        if self._keys is None:
+            return await ObjectStore.open(Bucket(scheme="memory", name=f"{self._folder.name}-{name}"))
+        return await ObjectStore.open(Bucket(scheme="s3", name=BUCKET, prefix=f"tests/{name}"), self._keys)
+
+
+@pytest.fixture(params=["folder", "memory", "moto", "seaweedfs"])
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    """Opens stores of each kind."""
+    kind: str = request.param
+    keys = request.getfixturevalue(kind) if kind in {"moto", "seaweedfs"} else None
+    return Opener(tmp_path, kind, keys)
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> FolderStore:
-    return await FolderStore.open(tmp_path / "root")
+async def store(opener: Opener) -> Store:
+    """An empty store of each kind."""
+    return await opener.open(uuid.uuid4().hex)
 
 
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+async def keys_of(store: Store, prefix: str) -> list[str]:
+    return sorted([key async for key in store.list(prefix)])
 
 
-async def keys(store: FolderStore, prefix: str) -> list[str]:
-    return [key async for key in store.list(prefix)]
-
-
-async def test_an_object_is_put_once_and_read_back(store: FolderStore) -> None:
+async def test_an_object_is_put_once_and_read_back(store: Store) -> None:
     """The first put wins; a second one says so and changes nothing."""
     assert await store.put_if_absent(KEY, b"first") is True
     assert await store.put_if_absent(KEY, b"second") is False
+    assert await store.put_if_absent(KEY, b"first") is False
     assert await store.get(KEY) == b"first"
     assert await store.head(KEY) == StoredObject(key=KEY, size_bytes=5)
 
 
-async def test_objects_are_read_only_and_nothing_is_left_beside_them(store: FolderStore) -> None:
-    """Masters cannot be changed by accident, and no half-written file stays."""
-    await store.put_if_absent(KEY, b"bytes")
-    assert stat.S_IMODE(store.path_of(KEY).stat().st_mode) == 0o444
-    assert names_in(store.root / "tmp") == []
-    assert names_in(store.path_of(KEY).parent) == [KEY.rpartition("/")[2]]
+@pytest.mark.parametrize("size_bytes", [0, 1, 12_000_000])
+async def test_bytes_come_back_as_they_were(store: Store, size_bytes: int) -> None:
+    """Nothing, and more than the library would send in one part."""
+    data = bytes(range(256)) * (size_bytes // 256) + b"x" * (size_bytes % 256)
+    assert await store.put_if_absent(KEY, data) is True
+    await store.put("sheets/large.html", data)
+    assert await store.get(KEY) == data
+    assert await store.get("sheets/large.html") == data
+    assert await store.head(KEY) == StoredObject(key=KEY, size_bytes=size_bytes)
 
 
-async def test_put_replaces_as_a_whole(store: FolderStore) -> None:
-    """Derived files are replaced, also where a reader holds the old one."""
+async def test_put_replaces(store: Store) -> None:
+    """Derived files are replaced."""
     await store.put("sheets/a.html", b"old")
-    with store.path_of("sheets/a.html").open("rb") as reader:
-        await store.put("sheets/a.html", b"new and longer")
-        assert reader.read() == b"old"
+    await store.put("sheets/a.html", b"new and longer")
     assert await store.get("sheets/a.html") == b"new and longer"
-    assert names_in(store.root / "tmp") == []
 
 
-async def test_delete_removes_and_forgives(store: FolderStore) -> None:
-    """Deleting what is not there is no error."""
+async def test_delete_removes_and_forgives(store: Store) -> None:
+    """Deleting what is not there is no error, and frees the key."""
     await store.put_if_absent(KEY, b"bytes")
     await store.delete(KEY)
     await store.delete(KEY)
     assert await store.head(KEY) is None
+    assert await keys_of(store, "") == []
+    assert await store.put_if_absent(KEY, b"again") is True
 
 
-async def test_reading_what_is_missing_names_it(store: FolderStore) -> None:
+async def test_reading_what_is_missing_names_it(store: Store) -> None:
     """A missing object is an error of the archive that names the key."""
     with pytest.raises(ArchiveError, match=f"{KEY} is missing"):
         await store.get(KEY)
-    assert await store.head("archive.json/below") is None
+    assert await store.head(KEY) is None
 
 
-async def test_list_finds_keys_by_prefix_and_no_half_written_files(store: FolderStore) -> None:
-    """A prefix is a string, as in an object store, not a folder; links are not followed."""
-    for key in ("objects/ab/1", "objects/ab/2", "objects/ac/3", "records/ab/1.json", "archive.json"):
+async def test_list_finds_keys_by_prefix(store: Store) -> None:
+    """A prefix is a string, not a folder."""
+    kept = ["archive.json", "objects/ab/1", "objects/ab/2", "objects/ac/3", "records/ab/1.json"]
+    for key in kept:
         await store.put_if_absent(key, b"")
-    (store.root / "tmp" / "write-1").write_bytes(b"half")
-    (store.root / "objects" / "ab" / "link").symlink_to("/etc/passwd")
-    (store.root / "objects" / "loop").symlink_to(store.root)
-    assert await keys(store, "objects/") == ["objects/ab/1", "objects/ab/2", "objects/ac/3"]
-    assert await keys(store, "objects/a") == ["objects/ab/1", "objects/ab/2", "objects/ac/3"]
-    assert await keys(store, "objects/ab/2") == ["objects/ab/2"]
-    assert await keys(store, "obj") == ["objects/ab/1", "objects/ab/2", "objects/ac/3"]
-    assert await keys(store, "nothing/here/") == []
-    assert sorted(await keys(store, "")) == [
-        "archive.json",
-        "objects/ab/1",
-        "objects/ab/2",
-        "objects/ac/3",
-        "records/ab/1.json",
-    ]
+    assert await keys_of(store, "objects/") == kept[1:4]
+    assert await keys_of(store, "objects/a") == kept[1:4]
+    assert await keys_of(store, "objects/ab/2") == ["objects/ab/2"]
+    assert await keys_of(store, "obj") == kept[1:4]
+    assert await keys_of(store, "nothing/here/") == []
+    assert await keys_of(store, "") == kept
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "",
-        "/etc/passwd",
-        "../x",
-        "a/../../x",
-        "a//b",
-        "a/",
-        "./a",
-        "a\\b",
-        "a\nb",
-        "a\x00b",
-        "tmp/x",
-        "a\u202eb",
-        "x" * 513,
-    ],
-)
-async def test_keys_that_could_leave_the_archive_are_refused(store: FolderStore, key: str) -> None:
-    """No operation touches the disk for a key that is no plain relative path."""
+async def test_a_long_list_is_complete(store: Store) -> None:
+    """S3 answers a thousand keys at a time."""
+    kept = [f"objects/{n % 16:02x}/{n:04}" for n in range(1200)]
+    limit = asyncio.Semaphore(16)
+
+    async def put(key: str) -> None:
+        async with limit:
+            await store.put_if_absent(key, b"")
+
+    await asyncio.gather(*(put(key) for key in kept))
+    assert await keys_of(store, "objects/") == sorted(kept)
+
+
+@pytest.mark.parametrize("key", ["a b/ü.json", "a%20b", "a%2Fb", "a+b&c=d", "a#b?c", "a~*'()b", "日本/x", "[a]{b}|c^"])
+async def test_any_key_comes_back_as_it_was(store: Store, key: str) -> None:
+    """Names of campaigns are people's own: no store reads them as part of an address."""
+    assert await store.put_if_absent(key, b"bytes") is True
+    assert await store.put_if_absent(key, b"other") is False
+    assert await store.get(key) == b"bytes"
+    assert await keys_of(store, "") == [key]
+    await store.delete(key)
+    assert await keys_of(store, "") == []
+
+
+@pytest.mark.parametrize("key", ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "a\nb", "tmp/x", "x" * 513])
+async def test_keys_that_could_leave_the_archive_are_refused(store: Store, key: str) -> None:
+    """A key is refused before the store is asked."""
     for operation in (store.get, store.head, store.delete):
         with pytest.raises(ArchiveError, match=r"[Kk]ey"):
             await operation(key)
-    with pytest.raises(ArchiveError, match=r"[Kk]ey"):
-        await store.put_if_absent(key, b"")
-    with pytest.raises(ArchiveError, match=r"[Kk]ey"):
-        await store.put(key, b"")
+    for put in (store.put_if_absent, store.put):
+        with pytest.raises(ArchiveError, match=r"[Kk]ey"):
+            await put(key, b"")
 
 
-@given(st.text())
-def test_every_key_that_is_taken_stays_inside(key: str) -> None:
-    """Whatever the text: it is refused, or it names a file below the root, and not in the folder for temp files."""
-    root = Path("/archive")
-    try:
-        check_key(key)
-    except ArchiveError:
-        return
-    path = Path(os.path.normpath(FolderStore(root).path_of(key)))
-    assert path.is_relative_to(root)
-    assert path != root
-    assert not path.is_relative_to(root / "tmp")
-    assert path.relative_to(root).as_posix() == key
-
-
-async def test_of_many_threads_one_wins(store: FolderStore) -> None:
-    """put_if_absent has exactly one winner, and its bytes are the ones that stay."""
-    for n in range(20):
+async def test_of_many_racers_one_wins(opener: Opener) -> None:
+    """Of 24 writers of one key, through stores opened on their own, one wins, and its bytes stay."""
+    name = uuid.uuid4().hex
+    stores = [await opener.open(name) for _ in range(4)]
+    for n in range(3):
         key = f"objects/{n}/x"
-        won = await asyncio.gather(*(store.put_if_absent(key, bytes([writer]) * 1000) for writer in range(8)))
+        puts = [stores[writer % 4].put_if_absent(key, bytes([writer]) * 1000) for writer in range(RACERS)]
+        won = await asyncio.gather(*puts)
         assert won.count(True) == 1
-        assert await store.get(key) == bytes([won.index(True)]) * 1000
+        assert await stores[0].get(key) == bytes([won.index(True)]) * 1000
 
 
-async def test_without_hard_links_one_still_wins(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a file system without links, a rename under a lock keeps the promise."""
-
-    def no_links(*_: object) -> None:
-        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-
-    monkeypatch.setattr(os, "link", no_links)
-    won = await asyncio.gather(*(store.put_if_absent(KEY, bytes([writer])) for writer in range(8)))
-    assert won.count(True) == 1
-    assert await store.get(KEY) == bytes([won.index(True)])
+async def test_a_probe_leaves_nothing_behind(opener: Opener) -> None:
+    """A good store passes, also while others probe it, and what it holds is as it was."""
+    name = uuid.uuid4().hex
+    store = await opener.open(name)
+    await store.put_if_absent(KEY, b"bytes")
+    await asyncio.gather(*(opener.open(name) for _ in range(8)))
+    assert await keys_of(store, "") == [KEY]
+    assert await store.get(KEY) == b"bytes"
 
 
-async def test_of_two_processes_one_wins_each_key(tmp_path: Path, start_process: StartProcess) -> None:
-    """put_if_absent has exactly one winner per key among processes too, and the winner's bytes stay."""
-    writers = {name: start_process(PUT_THE_SAME_KEYS, str(tmp_path / "root"), name) for name in ("a", "b")}
-    for writer in writers.values():
-        assert writer.stdin is not None
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
-    won = {name: writer.communicate(timeout=30)[0].strip().strip("[]").split(", ") for name, writer in writers.items()}
-    store = await FolderStore.open(tmp_path / "root")
-    for n in range(50):
-        assert {won["a"][n], won["b"][n]} == {"True", "False"}
-        winner = "a" if won["a"][n] == "True" else "b"
-        assert await store.get(f"objects/{n:02}/x") == winner.encode() * 1000
+class Model(RuleBasedStateMachine):
+    """A store beside a dict: whatever is done to both, they say the same."""
+
+    opener: Opener
+    runner: asyncio.Runner
+    keys = Bundle("keys")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = self.runner.run(self.opener.open(uuid.uuid4().hex))
+        self.dict: dict[str, bytes] = {}
+
+    @rule(target=keys, folder=st.sampled_from(["objects/aa", "objects/ab", "sheets"]), name=st.integers(0, 4))
+    def key(self, folder: str, name: int) -> str:
+        """Few keys, so that rules meet."""
+        return f"{folder}/{name}"
+
+    @rule(key=keys, data=st.binary(max_size=40))
+    def put_if_absent(self, key: str, data: bytes) -> None:
+        """True where the dict has no such key."""
+        assert self.runner.run(self.store.put_if_absent(key, data)) is (key not in self.dict)
+        self.dict.setdefault(key, data)
+
+    @rule(key=keys, data=st.binary(max_size=40))
+    def put(self, key: str, data: bytes) -> None:
+        """Replaces."""
+        self.runner.run(self.store.put(key, data))
+        self.dict[key] = data
+
+    @rule(key=keys)
+    def delete(self, key: str) -> None:
+        """Removes."""
+        self.runner.run(self.store.delete(key))
+        self.dict.pop(key, None)
+
+    @rule(key=keys)
+    def get_and_head(self, key: str) -> None:
+        """The same bytes, or none."""
+        facts = self.runner.run(self.store.head(key))
+        if key in self.dict:
+            assert self.runner.run(self.store.get(key)) == self.dict[key]
+            assert facts == StoredObject(key=key, size_bytes=len(self.dict[key]))
+        else:
+            assert facts is None
+            with pytest.raises(ArchiveError, match="is missing"):
+                self.runner.run(self.store.get(key))
+
+    @rule(prefix=st.sampled_from(["", "objects/", "objects/a", "objects/aa/", "sheets/1", "none"]))
+    def list_some(self, prefix: str) -> None:
+        """The same keys under each prefix."""
+        listed = self.runner.run(keys_of(self.store, prefix))
+        assert listed == sorted(key for key in self.dict if key.startswith(prefix))
+
+    @invariant()
+    def nothing_else(self) -> None:
+        """The same keys altogether."""
+        assert self.runner.run(keys_of(self.store, "")) == sorted(self.dict)
 
 
-async def test_a_killed_writer_leaves_no_half_object(tmp_path: Path, start_process: StartProcess) -> None:
-    """After kill -9 every object under a final name is whole; what is left over is swept when it is old."""
-    root = tmp_path / "root"
-    for delay_writes in range(3):
-        writer = start_process(PUT_FOR_EVER, str(root))
-        assert writer.stdout is not None
-        acknowledged = [int(writer.stdout.readline()) for _ in range(3 + 4 * delay_writes)]
-        writer.send_signal(signal.SIGKILL)
-        writer.communicate(timeout=30)
-        store = await FolderStore.open(root)
-        found = {key: await store.head(key) for key in await keys(store, "objects/")}
-        assert {facts and facts.size_bytes for facts in found.values()} == {2_000_000}
-        assert {f"objects/{n % 4}/{n}" for n in acknowledged} <= set(found)
-
-
-async def test_only_old_leftovers_are_swept(tmp_path: Path) -> None:
-    """A temp file may belong to a writer that lives: only those older than an hour go, when the store is opened."""
-    temp = tmp_path / "tmp"
-    temp.mkdir()
-    for name, age_seconds in (("write-old", 3700.0), ("write-young", 3500.0), ("lock", 9999.0)):
-        (temp / name).write_bytes(b"half")
-        moment = time.time() - age_seconds
-        os.utime(temp / name, (moment, moment))
-    await FolderStore.open(tmp_path)
-    assert names_in(temp) == ["lock", "write-young"]
-
-
-async def test_bytes_name_and_folder_are_synced_in_this_order(
-    store: FolderStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A power cut loses nothing acknowledged: the bytes are on the disk before the name, the name before the answer."""
-    steps: list[str] = []
-    sync, link = os.fsync, os.link
-
-    def fsync(descriptor: int) -> None:
-        steps.append("sync " + Path(f"/proc/self/fd/{descriptor}").readlink().name.partition("-")[0])
-        sync(descriptor)
-
-    def linked(source: Path, target: Path) -> None:
-        steps.append("name")
-        link(source, target)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(os, "link", linked)
-    await store.put_if_absent("objects/ab/1", b"x")
-    assert steps == ["sync objects", "sync root", "sync write", "name", "sync ab"]
-    steps.clear()
-    assert await store.put_if_absent("objects/ab/1", b"x") is False
-    assert steps == ["sync write", "name", "sync ab"]  # the other writer may not have come to its last sync
-
-
-@pytest.mark.parametrize(
-    ("code", "advice"),
-    [(errno.ENOSPC, "Free some space"), (errno.EACCES, "Give this user the right"), (errno.EROFS, "mounted read-only")],
-)
-async def test_errors_of_the_disk_say_what_to_do(
-    store: FolderStore, monkeypatch: pytest.MonkeyPatch, code: int, advice: str
-) -> None:
-    """A full or closed disk is an ArchiveError with advice, and leaves neither object nor temp file."""
-
-    def fails(_: int) -> None:
-        raise OSError(code, os.strerror(code))
-
-    await store.put_if_absent("objects/ab/first", b"")
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", fails)
-        with pytest.raises(ArchiveError, match=f"Could not write {KEY} in .*{os.strerror(code)}.*{advice}"):
-            await store.put_if_absent(KEY, b"bytes")
-    assert await store.head(KEY) is None
-    assert names_in(store.root / "tmp") == []
-
-
-async def test_a_root_that_cannot_be_an_archive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file, and a folder that cannot be written, are refused before anything is bought."""
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(SetupError, match="is a file: name a folder"):
-        await FolderStore.open(tmp_path / "file")
-    with pytest.raises(SetupError, match="cannot be written: Not a directory"):
-        await FolderStore.open(tmp_path / "file" / "below")
-
-    def read_only(*_: object, **__: object) -> None:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-    monkeypatch.setattr(Path, "touch", read_only)
-    with pytest.raises(SetupError, match="cannot be written: Read-only file system"):
-        await FolderStore.open(tmp_path / "folder")
-
-
-def test_make_folder_syncs_every_folder_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new folder's name is durable in its parent, up to the root."""
-    synced: list[str] = []
-    monkeypatch.setattr(durable, "sync_folder", lambda folder: synced.append(folder.relative_to(tmp_path).as_posix()))
-    durable.make_folder(tmp_path, tmp_path / "a" / "b" / "c")
-    assert (tmp_path / "a" / "b" / "c").is_dir()
-    assert synced == ["a/b", "a", "."]
+def test_a_store_behaves_as_a_dict(opener: Opener) -> None:
+    """Any sequence of operations, and the same answers."""
+    quick = settings(max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+    with asyncio.Runner() as runner:
+        machine = type("Model", (Model,), {"opener": opener, "runner": runner})
+        run_state_machine_as_test(machine, settings=quick)

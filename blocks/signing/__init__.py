@@ -1,0 +1,1 @@
+"""The certificate with which exports are signed."""

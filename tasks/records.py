@@ -1,0 +1,50 @@
+"""Records as rows and as a published schema: what the catalogue is made from, and what other programs may rely on.
+
+`python -m tasks.records` writes `tasks/record.schema.json` anew.
+"""
+
+import json
+from pathlib import Path
+
+from blocks.archive.catalogue import CatalogueEntry
+from tasks.models import RECORD_FORMAT, ImageRecord
+
+SCHEMA_FILE = Path(__file__).with_name("record.schema.json")
+
+
+def catalogue_entry(record: ImageRecord) -> CatalogueEntry:
+    """Makes the row by which the catalogue finds a record."""
+    return CatalogueEntry(
+        sha256=record.sha256,
+        size_bytes=record.checks.size_bytes,
+        media_type=record.checks.media_type,
+        width_px=record.checks.width_px,
+        height_px=record.checks.height_px,
+        shot_key=record.shot_key,
+        provider=record.provider,
+        model=record.request.model,
+        prompt=record.prompt.text,
+        seed=record.request.seed,
+        parent_sha256=record.parent_sha256,
+        campaign=record.campaign,
+        edition=record.edition,
+        step=record.step,
+        fingerprint=bytes.fromhex(record.checks.fingerprint),
+        made_at=record.made_at,
+        record_json=record.model_dump_json(),
+    )
+
+
+def record_schema() -> str:
+    """Draws up the JSON Schema that the records of all formats so far keep, as the text of a file."""
+    named = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:kleinbild:record:{RECORD_FORMAT}",
+        **ImageRecord.model_json_schema(mode="validation"),
+    }
+    named["properties"]["format"]["maximum"] = RECORD_FORMAT
+    return f"{json.dumps(named, indent=2, ensure_ascii=False)}\n"
+
+
+if __name__ == "__main__":
+    SCHEMA_FILE.write_text(record_schema(), encoding="utf-8")

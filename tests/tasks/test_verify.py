@@ -1,0 +1,271 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from blocks.archive.archive import Archive, open_archive
+from blocks.archive.layout import CATALOGUE_FILE, object_key, quarantine_key, record_key
+from tasks.findings import Finding, FindingKind
+from tasks.gate.admit import Expected, admit
+from tasks.models import ImageRecord, ReferenceUse, sha256_of
+from tasks.records import catalogue_entry
+from tasks.verify import Verified, verify
+from tests.tasks.gate.files import PNG, encoded, flipped, scene
+from tests.tasks.gate.spoilt import GOOD, SPOILT, Spoilt
+
+ImageOf = Callable[..., ImageRecord]
+DAY = date(2026, 11, 20)
+
+
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
+    """An archive with the four good pictures in it; the last is an edit of the first, with a reference."""
+    async with open_archive(str(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def images(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
+    reference = encoded(scene().rotate(90), "JPEG")
+    await archive.store.put_if_absent(object_key(sha256_of(reference)), reference)
+    records = [image_of(sha256=sha256_of(data), checks=admit(data, Expected(), "It").checks) for data in GOOD.values()]
+    named = {
+        "parent_sha256": records[0].sha256,
+        "references": (ReferenceUse(role="style", sha256=sha256_of(reference)),),
+    }
+    records[-1] = records[-1].model_copy(update=named)
+    for record, data in zip(records, GOOD.values(), strict=True):
+        await keep(archive, record, data)
+    return records
+
+
+async def keep(archive: Archive, record: ImageRecord, data: bytes) -> None:
+    await archive.store.put_if_absent(object_key(record.sha256), data)
+    await archive.store.put_if_absent(record_key(record.sha256), record.model_dump_json(indent=1).encode())
+    await archive.catalogue.add([catalogue_entry(record)])
+
+
+def overwrite(archive: Archive, key: str, data: bytes) -> None:
+    """What a failing disk does: past the store, which never changes anything."""
+    path = Path(archive.root) / key
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+async def look(archive: Archive, **options: object) -> Verified:
+    return await verify(archive.store, archive.catalogue, **{"day": DAY, **options})  # type: ignore[arg-type]  # as named
+
+
+async def found(archive: Archive, **options: object) -> list[tuple[FindingKind, str]]:
+    return [(finding.kind, finding.key) for finding in (await look(archive, **options)).findings]
+
+
+async def test_a_sound_archive_has_no_findings(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Everything is there and unchanged, also as pictures; what was looked at is counted."""
+    reference = images[-1].references[0].sha256
+    size_bytes = sum(map(len, GOOD.values())) + len(await archive.store.get(object_key(reference)))
+
+    assert await look(archive, deep=True) == Verified(
+        day=DAY, every_days=1, deep=True, objects=5, records=4, looked_at=5, read_bytes=size_bytes, findings=()
+    )
+
+
+@pytest.mark.parametrize("spoilt", [each for each in SPOILT if each.refusal is None], ids=lambda each: each.name)
+async def test_what_no_decoder_sees_is_found_by_the_hash(
+    spoilt: Spoilt, archive: Archive, images: Sequence[ImageRecord]
+) -> None:
+    """A bit that turns in the archive is found, also where every viewer shows a picture."""
+    sha256 = sha256_of(GOOD[spoilt.name.partition(",")[0]])
+    overwrite(archive, object_key(sha256), spoilt.data)
+    verified = await look(archive)
+
+    detail = f"Its {len(spoilt.data)} bytes are not those of its name: they have the SHA-256 {sha256_of(spoilt.data)}."
+    assert verified.findings == (Finding(kind=FindingKind.CHANGED, key=object_key(sha256), detail=detail),)
+    assert not verified.is_sound
+
+
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.99])
+async def test_a_flipped_bit_is_found_anywhere(place: float, archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """In the header, in the middle, in the last bytes."""
+    overwrite(archive, object_key(images[0].sha256), flipped(PNG, place))
+
+    assert await found(archive) == [(FindingKind.CHANGED, object_key(images[0].sha256))]
+
+
+async def test_what_is_gone_is_found(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Bytes, records, references and rows, each as what it is."""
+    only_record, only_object, neither, edit = images
+    await archive.store.delete(object_key(only_record.sha256))
+    await archive.store.delete(record_key(only_object.sha256))
+    await archive.store.delete(object_key(neither.sha256))
+    await archive.store.delete(record_key(neither.sha256))
+    await archive.store.delete(object_key(edit.references[0].sha256))
+    verified = await look(archive)
+
+    assert {(finding.kind, finding.key) for finding in verified.findings} == {
+        (FindingKind.RECORD_WITHOUT_OBJECT, record_key(only_record.sha256)),
+        (FindingKind.OBJECT_WITHOUT_RECORD, object_key(only_object.sha256)),
+        (FindingKind.MISSING, object_key(neither.sha256)),
+        (FindingKind.MISSING, object_key(edit.references[0].sha256)),
+    }
+    assert len(verified.findings) == 4
+
+
+async def test_a_catalogue_that_says_otherwise_is_found(
+    archive: Archive, images: Sequence[ImageRecord], tmp_path: Path
+) -> None:
+    """A column that was changed, and a row that is gone; its references are no orphans for all that."""
+    await asyncio.to_thread(
+        _execute,
+        tmp_path,
+        f"UPDATE images SET seed = 9 WHERE sha256 = '{images[0].sha256}'",
+        f"DELETE FROM images WHERE sha256 = '{images[3].sha256}'",
+    )
+    verified = await look(archive)
+
+    assert set(verified.findings) == {
+        Finding(
+            kind=FindingKind.CATALOGUE_DIFFERS,
+            key=record_key(images[0].sha256),
+            detail="The catalogue says otherwise in seed: rebuild it.",
+        ),
+        Finding(
+            kind=FindingKind.CATALOGUE_DIFFERS,
+            key=record_key(images[3].sha256),
+            detail="The catalogue does not know this record: rebuild it.",
+        ),
+    }
+
+
+def _execute(folder: Path, *statements: str) -> None:
+    engine = create_engine(f"sqlite:///{folder / CATALOGUE_FILE}")
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+async def test_what_nothing_names_is_an_orphan(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """It is told, and no damage; what shots that are not made yet are made from is none."""
+    data = encoded(scene().rotate(180), "PNG")
+    await archive.store.put_if_absent(object_key(sha256_of(data)), data)
+    await archive.store.put_if_absent("objects/notes.txt", b"mine")
+    verified = await look(archive)
+
+    assert {(finding.kind, finding.key) for finding in verified.findings} == {
+        (FindingKind.ORPHANED, object_key(sha256_of(data))),
+        (FindingKind.ORPHANED, "objects/notes.txt"),
+    }
+    assert verified.is_sound
+    assert await found(archive, also_named={sha256_of(data)}) == [(FindingKind.ORPHANED, "objects/notes.txt")]
+
+
+async def test_a_record_that_was_changed_is_found(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Damaged, exchanged, or not saying what the catalogue says."""
+    overwrite(archive, record_key(images[0].sha256), b"{")
+    overwrite(archive, record_key(images[1].sha256), images[2].model_dump_json().encode())
+    other = images[2].model_copy(update={"job_id": "another"})
+    overwrite(archive, record_key(images[2].sha256), other.model_dump_json().encode())
+
+    assert set(await found(archive)) == {
+        (FindingKind.UNREADABLE, record_key(images[0].sha256)),
+        (FindingKind.CHANGED, record_key(images[1].sha256)),
+        (FindingKind.CATALOGUE_DIFFERS, record_key(images[2].sha256)),
+    }
+
+
+async def test_what_the_store_cannot_read_is_found_and_the_walk_goes_on(
+    archive: Archive, images: Sequence[ImageRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad sector is one finding, and no end."""
+    bad = Path(archive.root) / object_key(images[0].sha256)
+    real = Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        if path == bad:
+            raise OSError(5, "Input/output error")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    verified = await look(archive)
+
+    (finding,) = verified.findings
+    assert (finding.kind, finding.key) == (FindingKind.UNREADABLE, object_key(images[0].sha256))
+    assert "Input/output error" in finding.detail
+    assert verified.looked_at == 5
+
+
+async def test_only_a_deep_look_decodes(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Bytes that are those of their name, and no picture, came so: only a decoder can tell."""
+    data = b"no picture at all"
+    await keep(archive, images[0].model_copy(update={"sha256": sha256_of(data)}), data)
+
+    assert await found(archive) == []
+    assert await found(archive, deep=True) == [(FindingKind.UNREADABLE, object_key(sha256_of(data)))]
+
+
+async def test_quarantine_is_looked_at_and_never_decoded(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """What lies there is no picture, but it was paid for, and is to be what came."""
+    whole, hurt = b"this is not a picture", b"nor is this"
+    for data in (whole, hurt):
+        await archive.store.put_if_absent(quarantine_key(sha256_of(data)), data)
+        await archive.store.put_if_absent(f"{quarantine_key(sha256_of(data))}.json", b"{}")
+    overwrite(archive, quarantine_key(sha256_of(hurt)), b"nor is that")
+
+    assert await found(archive, deep=True) == [(FindingKind.CHANGED, quarantine_key(sha256_of(hurt)))]
+
+
+async def test_in_so_many_days_everything_is_looked_at_once(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Damage of any picture is found on exactly one day of a round; what is gone is found every day."""
+    for name, data in GOOD.items():
+        overwrite(archive, object_key(sha256_of(data)), data + name.encode())
+    await archive.store.delete(object_key(images[-1].references[0].sha256))
+    days = [await look(archive, day=DAY + timedelta(days=number), every_days=7) for number in range(7)]
+
+    changed = [finding.key for day in days for finding in day.findings if finding.kind is FindingKind.CHANGED]
+    assert sorted(changed) == sorted(object_key(image.sha256) for image in images)
+    assert [sum(finding.kind is FindingKind.MISSING for finding in day.findings) for day in days] == [1] * 7
+    assert sum(day.looked_at for day in days) == 4
+
+
+async def test_a_run_at_work_is_no_damage(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Its pictures have bytes and records, and their rows are still to come; a day later that would be damage."""
+    data = encoded(scene().rotate(180), "PNG")
+    new = images[0].model_copy(update={"sha256": sha256_of(data), "made_at": datetime.now(UTC)})
+    await archive.store.put_if_absent(object_key(new.sha256), data)
+    await archive.store.put_if_absent(record_key(new.sha256), new.model_dump_json().encode())
+    assert await found(archive) == []
+
+    old = new.model_copy(update={"made_at": datetime.now(UTC) - timedelta(days=1)})
+    overwrite(archive, record_key(new.sha256), old.model_dump_json().encode())
+    assert await found(archive) == [(FindingKind.CATALOGUE_DIFFERS, record_key(new.sha256))]
+
+
+async def test_a_picture_that_came_during_the_look_is_no_damage(
+    archive: Archive, images: Sequence[ImageRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row is there, and its record was not yet there when records were listed."""
+    data = encoded(scene().rotate(180), "PNG")
+    new = images[0].model_copy(update={"sha256": sha256_of(data), "made_at": datetime.now(UTC)})
+    real = archive.catalogue.fingerprints
+
+    async def meanwhile() -> object:
+        await keep(archive, new, data)
+        return await real()
+
+    monkeypatch.setattr(archive.catalogue, "fingerprints", meanwhile)
+    assert await found(archive) == []
+
+
+async def test_progress_is_told(
+    archive: Archive, images: Sequence[ImageRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each batch: how many of how many."""
+    monkeypatch.setattr("tasks.verify.AT_ONCE", 2)
+    told: list[tuple[int, int]] = []
+    await look(archive, on_progress=lambda done, due: told.append((done, due)))
+
+    assert told == [(2, 5), (4, 5), (5, 5)]
