@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -27,6 +27,9 @@ TURN_SECONDS = (30.0, 60.0)
 
 ASK_AGAIN_SECONDS = (0.5, 1.5)
 """Pause before a run asks for a slot again: at random, so that all who wait have equal chances."""
+
+FIRST_AT_ONCE = 4
+"""How many slots a run asks for at first; a server that is busy answers many at once sooner than one by one."""
 
 RENEW_SECONDS = 15.0
 """A quarter of the lease: three renewals may fail."""
@@ -143,35 +146,46 @@ class SharedSlots:
         self._ask()
 
     def _hand_on(self, lease: _Lease) -> None:
-        if not self._wants_more:
+        if not self._wanted:
             self._let_go(lease)
             return
         self._in_use.append(lease)
-        self._waiting.popleft().set_result(None)
+        next(self._turns()).set_result(None)
+
+    def _turns(self) -> Iterator[asyncio.Future[None]]:
+        """Calls those who wait, the first one first; who was cancelled meanwhile is not called."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                yield turn
 
     @property
-    def _wants_more(self) -> bool:
-        while self._waiting and self._waiting[0].done():  # cancelled meanwhile
-            self._waiting.popleft()
-        return bool(self._waiting) and len(self._in_use) < self._max_in_flight
+    def _wanted(self) -> int:
+        """How many more slots would be used at once."""
+        waiting = sum(not turn.done() for turn in self._waiting)  # those that are done were cancelled
+        return min(waiting, self._max_in_flight - len(self._in_use))
 
     def _ask(self) -> None:
-        """Sees to it that somebody asks for slots while they are wanted: one at a time, however many shots wait."""
-        if self._asking is None and self._wants_more:
+        """Sees to it that somebody asks for slots while they are wanted: one for all, however many shots wait."""
+        if self._asking is None and self._wanted:
             self._asking = asyncio.create_task(self._take_while_wanted())
             self._asking.add_done_callback(self._has_asked)
 
     async def _take_while_wanted(self) -> None:
+        """Takes slots: more and more at a time while there are any, one at a time while there are none."""
+        at_once = FIRST_AT_ONCE
         while True:
             await asyncio.sleep(self._ask_at_seconds - time.monotonic())
-            if not self._wants_more:
+            if not self._wanted:
                 return
-            lease_id = await self._limit.take()
-            if lease_id is None:
+            answers = await asyncio.gather(*(self._limit.take() for _ in range(min(at_once, self._wanted))))
+            for lease_id in answers:
+                if lease_id is not None:
+                    self._hand_on(_Lease(lease_id, time.monotonic() + _between(self._turn_seconds)))
+            at_once = 1 if None in answers else 2 * at_once
+            if None in answers:
                 self._pause()
                 self._tell()
-            else:
-                self._hand_on(_Lease(lease_id, time.monotonic() + _between(self._turn_seconds)))
 
     def _has_asked(self, asking: asyncio.Task[None]) -> None:
         self._asking = None
@@ -179,10 +193,8 @@ class SharedSlots:
         if error is None:
             self._ask()  # somebody may have come in the last moment
             return
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_exception(error)
+        for turn in self._turns():
+            turn.set_exception(error)
 
     def _pause(self) -> None:
         self._ask_at_seconds = time.monotonic() + _between(self._ask_again_seconds)
@@ -216,7 +228,7 @@ class SharedSlots:
             )
 
     async def _close(self) -> None:
-        for turn in self._waiting:
+        for turn in self._turns():
             turn.cancel()
         while self._in_use:  # shots that did not end in time
             self._let_go(self._in_use.pop())

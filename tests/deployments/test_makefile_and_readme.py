@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import commands
-from flows.commands import main
+from flows.cli import main as commands
+from flows.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from flows.commands import main
+from flows.cli.main import main
 from tests.conftest import Sandbox
 from tests.flows.conftest import small_brief
 

@@ -4,7 +4,7 @@ import pytest
 
 from blocks.errors import SetupError
 from flows.care import Reconciled, reconcile
-from flows.commands import main
+from flows.cli.main import main
 from tests.conftest import Sandbox
 from tests.flows.conftest import Workplace
 

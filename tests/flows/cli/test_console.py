@@ -6,7 +6,7 @@ import pytest
 
 from blocks.errors import BriefError
 from blocks.provider import Money, PictureRequest
-from flows import console
+from flows.cli import console
 from flows.questions import Plan, Provenance
 from tasks.estimate import Estimate, EstimateLine
 from tasks.models import Binding, CampaignResult, Checks, Cost, Failure, ImageRecord, Prompt, Verdict

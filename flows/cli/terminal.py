@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from flows import console
 from flows.asking import reviewing
+from flows.cli import console
 from tasks.frame_numbers import UnclearAnswer, read_frames
 from tasks.review import Again, Answer, Question, ReviewTimedOut
 

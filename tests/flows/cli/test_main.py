@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from flows import commands, console
-from flows.commands import main
+from flows.cli import console
+from flows.cli import main as commands
+from flows.cli.main import main
 from tasks.models import ImageRecord
 from tests.conftest import Sandbox
 from tests.flows.conftest import Workplace, small_brief

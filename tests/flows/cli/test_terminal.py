@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows import console
 from flows.asking import reviewing
-from flows.terminal import ask_in_terminal
+from flows.cli import console
+from flows.cli.terminal import ask_in_terminal
 from tasks.review import Again, Answer, Question, ReviewTimedOut
 from tests.conftest import Sandbox
 from tests.flows.conftest import Workplace, small_brief
