@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.cli import console
-from flows.cli import main as commands
+from flows.cli import console, making
 from flows.cli.main import main
 from tasks.models import ImageRecord
 from tests.conftest import Sandbox
@@ -180,7 +179,7 @@ def test_a_person_is_shown_the_price_and_asked(
     monkeypatch.setattr(console, "asks_first", lambda is_agreed: not is_agreed)
     monkeypatch.setattr(console, "show_plan", shown.append)
     monkeypatch.setattr(console, "confirmed", lambda: agrees)
-    monkeypatch.setattr(commands, "_terms", lambda _: workplace.terms)
+    monkeypatch.setattr(making, "terms", lambda _: workplace.terms)
     path = tmp_path / "brief.yaml"
     path.write_text(yaml.safe_dump(small_brief()), encoding="utf-8")
 
@@ -199,7 +198,7 @@ def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     def stopped(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "load_brief", stopped)
+    monkeypatch.setattr(making, "load_brief", stopped)
     code = main(["plan", "brief.yaml"])
 
     assert code == 130

@@ -19,7 +19,7 @@ from tasks.review import Again, Answer, Question, ReviewTimedOut
 from tests.conftest import Sandbox
 from tests.flows.conftest import Workplace, small_brief
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TIMEOUT_SECONDS = 90
 
 
