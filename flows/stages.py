@@ -159,8 +159,9 @@ async def conclude(
         balances=await balances_of(studio),
         contact_sheet=f"{studio.archive.root}/{recorded.contact_sheet_key}",
     )
-    log_result(result)
-    tell_completed(result, brief.shown_title, studio.address_of(recorded.contact_sheet_key))
+    contact_sheet = studio.address_of(recorded.contact_sheet_key)
+    log_result(result, contact_sheet)
+    tell_completed(result, brief.shown_title, contact_sheet)
     return result
 
 

@@ -62,13 +62,13 @@ def log_failures(failures: Iterable[Failure]) -> None:
         log.warning("… and %d more reasons: the contact sheet has them all.", len(reasons) - MAX_REASONS)
 
 
-def log_result(result: CampaignResult) -> None:
-    """Sums a run up: what failed first, then the figures, the money and where to look."""
+def log_result(result: CampaignResult, contact_sheet: str) -> None:
+    """Sums a run up: what failed first, then the figures, the money and where to look: an address or a path."""
     log_failures(result.failures)
     log = run_log()
     log.info(
         "%d pictures: %d keepers, %d near-duplicates, %d rejected; "
-        "%d shots failed, %d were bought now, %d were had before; spent %s",
+        "%d shots failed, %d were bought now, %d are from before; spent %s",
         len(result.images),
         len(result.keepers),
         len(result.duplicates),
@@ -78,7 +78,7 @@ def log_result(result: CampaignResult) -> None:
         result.reused,
         _said(str(result.cost)),
     )
-    log.info("Contact sheet: %s", _said(result.contact_sheet))
+    log.info("Contact sheet: %s", _said(contact_sheet))
 
 
 def _said(text: str) -> str:

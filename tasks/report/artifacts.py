@@ -44,7 +44,7 @@ class ImageRow(Frozen):
 
 
 async def publish_artifacts(sheet: Sheet, store: Store, contact_sheet: str) -> None:
-    """Creates the artifacts `contact-sheet`, `contact-sheet-2`, … and `images` of the present flow or task run.
+    """Creates the artifacts `teapots-contact-sheet`, …`-2`, … and `teapots-images` of the present flow or task run.
 
     Call it after `make_contact_sheet`, whose thumbnails it reuses.
 
@@ -56,7 +56,9 @@ async def publish_artifacts(sheet: Sheet, store: Store, contact_sheet: str) -> N
     view = build_view(sheet)
     await _publish_pages(view, store, contact_sheet)
     rows = [row.model_dump() for row in image_rows(view)]
-    await acreate_table_artifact(rows, key="images", description=f"Every image of {escape(sheet.campaign)}")
+    await acreate_table_artifact(
+        rows, key=f"{sheet.campaign}-images", description=f"Every image of {escape(sheet.campaign)}"
+    )
 
 
 async def _publish_pages(view: SheetView, store: Store, contact_sheet: str) -> None:
@@ -71,7 +73,9 @@ async def _publish_pages(view: SheetView, store: Store, contact_sheet: str) -> N
             left_out=max(0, len(keepers) - pages * PICTURES_PER_PAGE) if page == pages else 0,
         )
         markdown = page_markdown(view, album, contact_sheet, addresses)
-        made = await acreate_markdown_artifact(markdown, key=key_of(page), description=escape(view.sheet.title))
+        made = await acreate_markdown_artifact(
+            markdown, key=key_of(view.sheet.campaign, page), description=escape(view.sheet.title)
+        )
         addresses[page] = _ADDRESS_OF_ARTIFACT.format(made)
 
 

@@ -43,9 +43,13 @@ class Album(Frozen):
     left_out: int = Field(default=0, description="Keepers for which no page has room.")
 
 
-def key_of(page: int) -> str:
-    """Names the artifact of a page: `contact-sheet`, `contact-sheet-2` and so on."""
-    return "contact-sheet" if page == 1 else f"contact-sheet-{page}"
+def key_of(campaign: str, page: int) -> str:
+    """Names the artifact of a page: `teapots-contact-sheet`, `teapots-contact-sheet-2` and so on.
+
+    Prefect keeps all that ever had one key as its history: each campaign has its own.
+    """
+    key = f"{campaign}-contact-sheet"
+    return key if page == 1 else f"{key}-{page}"
 
 
 def page_markdown(view: SheetView, album: Album, contact_sheet: str, addresses: Mapping[int, str]) -> str:
@@ -66,7 +70,7 @@ def page_markdown(view: SheetView, album: Album, contact_sheet: str, addresses: 
         _figures(view) if is_first else "",
         _money(view) if is_first else "",
         _failures(view) if is_first else "",
-        _navigation(album, addresses),
+        _navigation(sheet.campaign, album, addresses),
         picture_table(album.pictures),
         f"… and {album.left_out} more on the full contact sheet." if album.left_out else "",
     ]
@@ -114,16 +118,16 @@ def _failures(view: SheetView) -> str:
     return "\n".join(["## What failed", "", *lines])
 
 
-def _navigation(album: Album, addresses: Mapping[int, str]) -> str:
+def _navigation(campaign: str, album: Album, addresses: Mapping[int, str]) -> str:
     """Names all pages by their keys, with links to those that exist; the page itself stands out."""
     if album.pages == 1:
         return ""
     names = [
-        f"**{key_of(page)}**"
+        f"**{key_of(campaign, page)}**"
         if page == album.page
-        else link(key_of(page), addresses[page])
+        else link(key_of(campaign, page), addresses[page])
         if page in addresses
-        else code(key_of(page))
+        else code(key_of(campaign, page))
         for page in range(1, album.pages + 1)
     ]
     return f"Page {album.page} of {album.pages}: {' · '.join(names)}"

@@ -5,14 +5,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 TRIES = 5
 DOWN_TIMEOUT_SECONDS = 60
@@ -52,14 +53,23 @@ class Served:
 
     def wait_for(self, run_id: str, *names: str) -> dict[str, Any]:
         """Waits until a flow run is in a state of one of these names, or has ended in another."""
+
+        def arrived() -> dict[str, Any] | None:
+            state = self.state_of(run_id)
+            return state if state["name"] in names or state["type"] in ENDED else None
+
+        state = self.wait_until(arrived)
+        assert state["name"] in names, state
+        return state
+
+    def wait_until(self, ask: Callable[[], T | None]) -> T:
+        """Asks until there is an answer."""
         deadline = time.monotonic() + RUN_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
-            state = self.state_of(run_id)
-            if state["name"] in names or state["type"] in ENDED:
-                assert state["name"] in names, state
-                return state
+            if answer := ask():
+                return answer
             time.sleep(0.5)
-        raise AssertionError(f"{run_id} is still {self.state_of(run_id)}")
+        raise AssertionError(f"It did not happen within {RUN_TIMEOUT_SECONDS} s.")
 
 
 @contextmanager

@@ -32,8 +32,8 @@ async def test_a_campaign_shows_its_keepers_page_by_page(workplace: Workplace, m
     result = await workplace.run_in_loop(workplace.brief())
 
     pages = await latest_pages(2)
-    (_, first), (second_id, second) = pages["contact-sheet"], pages["contact-sheet-2"]
-    assert f"[contact-sheet-2](/artifacts/artifact/{second_id})" in first
+    (_, first), (second_id, second) = pages["teapots-contact-sheet"], pages["teapots-contact-sheet-2"]
+    assert f"[teapots-contact-sheet-2](/artifacts/artifact/{second_id})" in first
     shown = re.findall(r"base64,([A-Za-z0-9+/=]+)\)<br>\*\*(\d+)\*\* ([\w ]+)<br>seed (\d+) \|", first + second)
     assert [(label, prompt, int(seed)) for _, label, prompt, seed in shown] == [
         (str(number), image.request.prompt, image.request.seed) for number, image in enumerate(result.keepers, start=1)

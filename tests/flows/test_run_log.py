@@ -97,7 +97,7 @@ async def test_a_run_is_summed_up(lines: Lines) -> None:
 
     @flow
     async def run() -> None:
-        log_result(result)
+        log_result(result, result.contact_sheet)
 
     await run()
 
@@ -107,7 +107,7 @@ async def test_a_run_is_summed_up(lines: Lines) -> None:
         (
             "INFO",
             "0 pictures: 0 keepers, 0 near-duplicates, 0 rejected; "
-            "3 shots failed, 3 were bought now, 2 were had before; spent 0.09 USD",
+            "3 shots failed, 3 were bought now, 2 are from before; spent 0.09 USD",
         ),
         ("INFO", "Contact sheet: http://127.0.0.1:4300/index.html"),
     ]

@@ -37,12 +37,14 @@ async def test_the_report_is_a_page_and_a_table(furnished: Any, published: Sent)
     await make_contact_sheet(furnished.sheet(), furnished.store)
     await publish_artifacts(furnished.sheet(), furnished.store, "sheets/teapots/2025-11/index.html")
 
-    assert list(published) == ["contact-sheet", "images"]
-    pictures = re.findall(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)\)", published["contact-sheet"]["markdown"])
+    assert list(published) == ["teapots-contact-sheet", "teapots-images"]
+    pictures = re.findall(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)\)", published["teapots-contact-sheet"]["markdown"])
     sizes = [Image.open(io.BytesIO(base64.b64decode(picture))).size for picture in pictures]
     assert sizes == [(160, 160)] * 30
-    assert published["images"]["table"] == [row.model_dump() for row in image_rows(build_view(furnished.sheet()))]
-    assert len(published["images"]["table"]) == 39
+    assert published["teapots-images"]["table"] == [
+        row.model_dump() for row in image_rows(build_view(furnished.sheet()))
+    ]
+    assert len(published["teapots-images"]["table"]) == 39
 
 
 async def test_many_keepers_fill_several_pages(studio: Any, published: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,12 +56,20 @@ async def test_many_keepers_fill_several_pages(studio: Any, published: Sent, mon
     await make_contact_sheet(studio.sheet(), studio.store)
     await publish_artifacts(studio.sheet(), studio.store, "index.html")
 
-    assert list(published) == ["contact-sheet-3", "contact-sheet-2", "contact-sheet", "images"]
-    pages = [published[key]["markdown"] for key in ("contact-sheet", "contact-sheet-2", "contact-sheet-3")]
+    assert list(published) == [
+        "teapots-contact-sheet-3",
+        "teapots-contact-sheet-2",
+        "teapots-contact-sheet",
+        "teapots-images",
+    ]
+    pages = [
+        published[key]["markdown"]
+        for key in ("teapots-contact-sheet", "teapots-contact-sheet-2", "teapots-contact-sheet-3")
+    ]
     assert [re.findall(r"\*\*\d\*\* pot (\d)", page) for page in pages] == [["0", "1"], ["2", "3"], ["4", "5"]]
     assert (
-        "Page 1 of 3: **contact-sheet** · "
-        f"[contact-sheet-2](/artifacts/artifact/{UUID(int=2)}) · [contact-sheet-3](/artifacts/artifact/{UUID(int=1)})\n"
+        "Page 1 of 3: **teapots-contact-sheet** · "
+        f"[teapots-contact-sheet-2](/artifacts/artifact/{UUID(int=2)}) · [teapots-contact-sheet-3](/artifacts/artifact/{UUID(int=1)})\n"
     ) in pages[0]
     assert ["… and 3 more on the full contact sheet." in page for page in pages] == [False, False, True]
 
@@ -68,8 +78,8 @@ async def test_a_campaign_without_pictures_has_a_page(studio: Any, published: Se
     """What failed and what it cost is told even where nothing was made."""
     await publish_artifacts(studio.sheet(), studio.store, "index.html")
 
-    assert list(published) == ["contact-sheet", "images"]
-    assert "| 0 | 0 | 0 | 0 | 0 | 0 | nothing |" in published["contact-sheet"]["markdown"]
+    assert list(published) == ["teapots-contact-sheet", "teapots-images"]
+    assert "| 0 | 0 | 0 | 0 | 0 | 0 | nothing |" in published["teapots-contact-sheet"]["markdown"]
 
 
 async def test_rejected_pictures_are_not_on_the_pages(studio: Any, published: Sent) -> None:
@@ -80,7 +90,7 @@ async def test_rejected_pictures_are_not_on_the_pages(studio: Any, published: Se
     sheet = studio.sheet(verdicts=tuple(verdicts))
     await publish_artifacts(sheet, studio.store, "index.html")
 
-    assert re.findall(r"(\w+) pot", published["contact-sheet"]["markdown"]) == ["kept"]
+    assert re.findall(r"(\w+) pot", published["teapots-contact-sheet"]["markdown"]) == ["kept"]
 
 
 def test_a_row_says_what_an_image_is(studio: Any) -> None:

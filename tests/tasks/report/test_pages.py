@@ -121,11 +121,15 @@ def test_pages_name_each_other(studio: Any) -> None:
         "\n"
         "Full contact sheet: ` /x `\n"
         "\n"
-        "Page 2 of 3: ` contact-sheet ` · **contact-sheet-2** · [contact-sheet-3](/artifacts/artifact/c)\n"
+        "Page 2 of 3: ` teapots-contact-sheet ` · **teapots-contact-sheet-2** · [teapots-contact-sheet-3](/artifacts/artifact/c)\n"
         "\n"
         "… and 4 more on the full contact sheet.\n"
     )
-    assert [key_of(page) for page in (1, 2, 10)] == ["contact-sheet", "contact-sheet-2", "contact-sheet-10"]
+    assert [key_of("cups", page) for page in (1, 2, 10)] == [
+        "cups-contact-sheet",
+        "cups-contact-sheet-2",
+        "cups-contact-sheet-10",
+    ]
 
 
 def test_the_only_links_are_ours(studio: Any, hostile: str) -> None:
