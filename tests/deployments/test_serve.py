@@ -22,9 +22,11 @@ from blocks.archive.block import ImageArchive
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
 from tests.deployments.served import ROOT, Served
+from tests.deployments.spilled import spilled_in
 
 END_TIMEOUT_SECONDS = 90
 SEEN_TIMEOUT_SECONDS = 60
+EDITED = {"name": "edited", "prompts": ["a {tin|clay} teapot"], "seeds": 1, "instructions": ["Make it blue."]}
 MANY = {"name": "many", "prompts": ["a {red|blue|green|white} teapot on a {wooden|marble} table"], "seeds": 40}
 
 pytestmark = [
@@ -165,13 +167,13 @@ def test_from_a_clean_home_to_the_end(state: Path) -> None:
     """A click makes pictures, the sheet opens in a browser, a dropped brief runs; SIGTERM leaves nothing behind."""
     with serving(state) as serve:
         served = serve.served
-        clicked = serve.run()
+        clicked = serve.run(parameters={"brief": EDITED})
         (state / "inbox" / "bad.yaml").write_text("name: bad\nprompst: [a cup of tea]\n", encoding="utf-8")
         assert_blocks_and_limits(served)
         assert_a_second_start_is_refused(serve)
 
         served.wait_for(clicked, "Completed")
-        address = f"{served.sheets}/sheets/first-try/1/index.html"
+        address = f"{served.sheets}/sheets/edited/1/index.html"
         assert httpx.get(address, timeout=30, trust_env=False).status_code == 200
         artifacts = served.post("/artifacts/filter", flow_runs={"id": {"any_": [clicked]}})
         assert address in str([each["data"] for each in artifacts])
@@ -186,6 +188,19 @@ def test_from_a_clean_home_to_the_end(state: Path) -> None:
     with closing(sqlite3.connect(state / "prefect" / "prefect.db")) as database:
         states = database.execute("select state_type from flow_run where id = ?", [busy]).fetchall()
     assert states == [("CANCELLED",)]
+    assert_nothing_spilled(state)
+
+
+def assert_nothing_spilled(state: Path) -> None:
+    """No key and no signed link in Prefect's database, results, logs, artifacts, archive or contact sheet."""
+    assert spilled_in(state) == []
+    with closing(sqlite3.connect(state / "prefect" / "prefect.db")) as database:
+        kept = "\n".join(database.iterdump())
+    assert [word in kept for word in ("a tin teapot", "edited-contact-sheet", "Make it blue.")] == [True] * 3
+    planted = state / "logs" / "planted.log"
+    planted.write_text("GET /a.png?Policy=ey0&Signature=x&Key-Pair-Id=K", encoding="utf-8")
+    assert len(spilled_in(state)) == 3, "this test can fail"
+    planted.unlink()
 
 
 def assert_blocks_and_limits(served: Served) -> None:
