@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.deploy import main as deploy
 from flows.cli import main as commands
 from flows.cli.main import main
 
@@ -56,7 +57,7 @@ def test_every_brief_of_the_readme_exists(brief: str) -> None:
 
 
 def test_every_option_of_the_readme_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Options that the README names for `python -m flows` are options of its commands."""
+    """Options that the README names are options of `python -m flows` or of `python -m deployments.deploy`."""
     known: set[str] = set()
     add = argparse.ArgumentParser.add_argument
 
@@ -65,8 +66,9 @@ def test_every_option_of_the_readme_exists(monkeypatch: pytest.MonkeyPatch) -> N
         return add(parser, *names, **options)  # type: ignore[arg-type]  # handed through as it came
 
     monkeypatch.setattr(argparse.ArgumentParser, "add_argument", remember)
-    with pytest.raises(SystemExit):
-        main(["--help"])
+    for command in (main, deploy):
+        with pytest.raises(SystemExit):
+            command(["--help"])
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", CODE)) - {"--strict", "--port"}
 
     assert named
