@@ -6,8 +6,9 @@ each time. It opens a client of its own for each slot that is given back, and a 
 held: 25 ms and more, where a request over an open client takes 4. And it tells two events of each slot to everyone.
 """
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -26,10 +27,18 @@ LEASE_SECONDS = 60.0
 SILENCE_SECONDS = 300.0
 """How long the server may be away before a run that waits for slots gives up."""
 
-_NONE_FREE = frozenset({httpx.codes.LOCKED, httpx.codes.UNPROCESSABLE_ENTITY})
-"""All are taken; or the limit is 0, with which an operator pauses all buying."""
+BUSY_PAUSES_SECONDS = (0.03, 0.06, 0.12, 0.25, 0.5)
+"""How soon a server that was busy is asked again. Prefect's client would wait 2 s, 4 s and longer, and a server on
+SQLite is busy, for a moment, at every second request while many tasks run."""
+
+_PAUSED = "greater than the limit"
+"""What the server says of one slot where the limit is 0, with which an operator pauses all buying."""
 
 _LEASE_IS_OVER = frozenset({httpx.codes.GONE, httpx.codes.NOT_FOUND})
+
+
+class _Busy(httpx.TransportError):
+    """The server could not answer at this moment."""
 
 
 class _Granted(BaseModel):
@@ -48,6 +57,7 @@ class SharedLimit:
         self.name = name
         self._client = client
         self._answered_at_seconds = time.monotonic()
+        self._holder = _flow_run()
 
     async def check(self) -> None:
         """Makes sure that there is such a limit.
@@ -69,11 +79,13 @@ class SharedLimit:
             SetupError: The limit is gone, or the server has not answered for a long time.
         """
         try:
-            answer = await self._client.increment_concurrency_slots_with_lease(
-                [self.name], 1, "concurrency", LEASE_SECONDS, _holder()
+            answer = await self._answer(
+                lambda: self._client.increment_concurrency_slots_with_lease(
+                    [self.name], 1, "concurrency", LEASE_SECONDS, self._holder
+                )
             )
         except httpx.HTTPStatusError as error:
-            if error.response.status_code in _NONE_FREE:
+            if error.response.status_code == httpx.codes.LOCKED or _PAUSED in error.response.text:
                 self._answered_at_seconds = time.monotonic()
             else:
                 self._bear(error)
@@ -90,7 +102,7 @@ class SharedLimit:
     async def renew(self, lease_id: UUID) -> bool:
         """Keeps a slot for another while; False where the server has given it to others already."""
         try:
-            await self._client.renew_concurrency_lease(lease_id, LEASE_SECONDS)
+            await self._answer(lambda: self._client.renew_concurrency_lease(lease_id, LEASE_SECONDS))
         except httpx.HTTPStatusError as error:
             return error.response.status_code not in _LEASE_IS_OVER
         except httpx.TransportError:
@@ -100,9 +112,18 @@ class SharedLimit:
     async def give_back(self, lease_id: UUID) -> None:
         """Gives a slot back. Where that fails, it comes free with the end of its lease."""
         try:
-            await self._client.release_concurrency_slots_with_lease(lease_id)
+            await self._answer(lambda: self._client.release_concurrency_slots_with_lease(lease_id))
         except (httpx.HTTPStatusError, httpx.TransportError):
             return
+
+    async def _answer(self, ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+        """Asks, and asks again soon where the server is busy."""
+        for pause_seconds in BUSY_PAUSES_SECONDS:
+            try:
+                return await ask()
+            except _Busy:
+                await asyncio.sleep(pause_seconds)
+        return await ask()
 
     def _bear(self, error: httpx.HTTPError) -> None:
         """Waits for a server that is away, but not for good."""
@@ -130,14 +151,20 @@ async def open_shared_limit(name: str) -> AsyncIterator[SharedLimit]:
     Raises:
         SetupError: There is no such limit, or the server does not answer.
     """
-    async with get_client() as client:
+    async with get_client(httpx_settings={"event_hooks": {"response": [_refuse_to_wait]}}) as client:
         limit = SharedLimit(client, name)
         await limit.check()
         yield limit
 
 
-def _holder() -> ConcurrencyLeaseHolder | None:
-    """Names the flow run that asks, for who wants to know where the slots are."""
+async def _refuse_to_wait(response: httpx.Response) -> None:
+    """Keeps Prefect's client from waiting."""
+    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        raise _Busy("The server is busy.")
+
+
+def _flow_run() -> ConcurrencyLeaseHolder | None:
+    """Names the flow run at work, for who wants to know where the slots are."""
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return None

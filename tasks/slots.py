@@ -161,9 +161,10 @@ class SharedSlots:
 
     @property
     def _wanted(self) -> int:
-        """How many more slots would be used at once."""
-        waiting = sum(not turn.done() for turn in self._waiting)  # those that are done were cancelled
-        return min(waiting, self._max_in_flight - len(self._in_use))
+        """How many more slots would be used at once; a few too many, where shots in the queue were cancelled."""
+        while self._waiting and self._waiting[0].done():
+            self._waiting.popleft()
+        return min(len(self._waiting), self._max_in_flight - len(self._in_use))
 
     def _ask(self) -> None:
         """Sees to it that somebody asks for slots while they are wanted: one for all, however many shots wait."""
@@ -178,14 +179,18 @@ class SharedSlots:
             await asyncio.sleep(self._ask_at_seconds - time.monotonic())
             if not self._wanted:
                 return
-            answers = await asyncio.gather(*(self._limit.take() for _ in range(min(at_once, self._wanted))))
-            for lease_id in answers:
-                if lease_id is not None:
-                    self._hand_on(_Lease(lease_id, time.monotonic() + _between(self._turn_seconds)))
-            at_once = 1 if None in answers else 2 * at_once
-            if None in answers:
+            taken = await asyncio.gather(*(self._take() for _ in range(min(at_once, self._wanted))))
+            at_once = 2 * at_once if all(taken) else 1
+            if not all(taken):
                 self._pause()
                 self._tell()
+
+    async def _take(self) -> bool:
+        lease_id = await self._limit.take()
+        if lease_id is None:
+            return False
+        self._hand_on(_Lease(lease_id, time.monotonic() + _between(self._turn_seconds)))
+        return True
 
     def _has_asked(self, asking: asyncio.Task[None]) -> None:
         self._asking = None

@@ -176,7 +176,7 @@ async def _deploy(client: PrefectClient) -> UUID:
         job_variables={"env": {"PYTHONPATH": str(PROJECT), "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}},
         tags=["kleinbild"],
     )
-    others = dict.fromkeys(("reconcile/hourly", "revise/on-demand"), deployment)
+    others = dict.fromkeys(("reconcile/hourly", "revise/on-demand", "export/on-demand"), deployment)
     for automation in automations(others, terms=Terms(silent=DEAD_AFTER)):
         if "machine is gone" in automation.name or "back to the queue" in automation.name:
             await client.create_automation(automation)
@@ -184,7 +184,7 @@ async def _deploy(client: PrefectClient) -> UUID:
 
 
 async def _kill_one_half_way(running: Plant, ids: dict[str, UUID]) -> set[str]:
-    """Kills a worker when one of its campaigns is half-way, and none of its runs is only about to begin.
+    """Kills a worker when one of its campaigns is half-way, and the other one has begun.
 
     Returns:
         All that were at work on it.
@@ -194,7 +194,8 @@ async def _kill_one_half_way(running: Plant, ids: dict[str, UUID]) -> set[str]:
         for worker in running.workers:
             pids = worker.pids
             at_work = {thing for thing, run in runs.items() if _pid_of(run) in pids and run.state_name == "Running"}
-            if len(at_work) == RUNS_EACH and any(bought[thing] in HALF_WAY for thing in at_work):
+            have_begun = len(at_work) == RUNS_EACH and all(bought[thing] for thing in at_work)
+            if have_begun and any(bought[thing] in HALF_WAY for thing in at_work):
                 worker.kill()
                 return at_work
         await asyncio.sleep(LOOK_AGAIN_SECONDS)

@@ -10,11 +10,16 @@ import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from blocks.errors import SetupError
 from blocks.provider import Ticket
 from blocks.scenario.credentials import ScenarioCredentials
 from deployments.limits import ensure_limit, ensure_limits, limit_name, slots_of
+from deployments.sandbox.server import served
 from flows import stages
 from flows.accounts import sandbox_credentials
 from tasks import shared_limit
@@ -110,6 +115,28 @@ async def test_a_server_that_is_away_is_waited_for_but_not_for_ever(name: str, m
             monkeypatch.setattr(shared_limit, "SILENCE_SECONDS", 0.0)
             with pytest.raises(SetupError, match="does not answer"):
                 await limit.take()
+
+
+async def test_a_server_that_is_busy_for_a_moment_is_asked_again_at_once() -> None:
+    """SQLite is, often. Prefect's own client would sleep for seconds each time, with the shot waiting."""
+    asked: list[str] = []
+
+    async def answer(request: Request) -> Response:
+        asked.append(request.url.path.rpartition("/")[2])
+        if asked[-1] == "csrf-token":
+            return Response("CSRF protection is disabled.", status_code=422)
+        if asked[-1] == "busy":
+            return JSONResponse({"id": str(uuid4()), "name": "busy", "limit": 1, "active_slots": 0})
+        if asked.count("increment-with-lease") < 3:
+            return Response(status_code=503)
+        return JSONResponse({"lease_id": str(lease_id), "limits": [{"name": "busy"}]})
+
+    lease_id = uuid4()
+    app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])])
+    with served(app) as origin, temporary_settings({PREFECT_API_URL: f"{origin}/api", PREFECT_CLIENT_MAX_RETRIES: 0}):
+        async with open_shared_limit("busy") as limit:
+            assert await limit.take() == lease_id
+    assert asked.count("increment-with-lease") == 3
 
 
 async def test_runs_share_the_limit_and_leave_it_empty(name: str, client: PrefectClient) -> None:
