@@ -6,6 +6,8 @@ Runs that nobody starts. While no worker is there, scheduled runs pile up. A run
 cancelled, so that a worker that comes back makes a few editions and not all that were missed. (While no server is
 there nothing piles up: Prefect schedules three runs ahead.)
 
+Runs that a worker took and never began go back to the queue after half an hour.
+
 Runs that nobody finishes. A run sends heartbeats. Where they stop without an end of the run, its machine is gone: the
 run is marked as crashed, and a crashed run goes back to the queue for any worker to finish. It buys nothing again, for
 the archive's ledger knows what it has bought, even if the machine was only cut off and comes back. This is done in two
@@ -35,12 +37,18 @@ _MAY_START_AGAIN = [str(starts) for starts in range(1, MAX_STARTS)]
 _STARTED_TOO_OFTEN = [f"[{MAX_STARTS}-9]", "??*"]
 _EVER_STARTED = "!0"
 
+_AT_REST = {"Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended", "AwaitingRetry"}
+"""States in which nobody waits for a sign of life."""
+
 
 class Terms(Frozen):
     """How long things are waited for."""
 
     late: timedelta = Field(default=timedelta(hours=6), description="Then a run that nobody has started is cancelled.")
     silent: timedelta = Field(default=timedelta(seconds=90), description="Three heartbeats: then a run is dead.")
+    never_began: timedelta = Field(
+        default=timedelta(minutes=30), description="A container may take long to come; then its worker counts as gone."
+    )
     reconcile_after: timedelta = Field(
         default=timedelta(minutes=1), description="A run that ended is known to be gone after 30 s."
     )
@@ -60,9 +68,11 @@ def automations(
     wanted = [
         _cancel_late_runs(terms.late),
         _notice_dead_runs(terms.silent),
+        _queue_runs_that_never_began(terms.never_began),
         _queue_crashed_runs(),
         _reconcile_what_is_left(deployments["reconcile/hourly"], terms.reconcile_after),
         _revise_the_keepers(deployments["revise/on-demand"]),
+        _export_what_completed(deployments["export/on-demand"]),
     ]
     if notification_block is not None:
         wanted += notifications(notification_block, crashed_for_good=_STARTED_TOO_OFTEN)
@@ -73,7 +83,7 @@ def _cancel_late_runs(late: timedelta) -> AutomationCore:
     return AutomationCore(
         name="kleinbild: cancel runs that nobody starts",
         description=f"A run that is late for {_shown(late)} is cancelled: catching up after downtime is bounded.",
-        trigger=run_did_not_become({"*"}, after="Late", within=late),
+        trigger=run_did_not_become({"*"}, after={"Late"}, within=late),
         actions=[
             ChangeFlowRunState(
                 state=StateType.CANCELLED,
@@ -84,15 +94,27 @@ def _cancel_late_runs(late: timedelta) -> AutomationCore:
 
 
 def _notice_dead_runs(silent: timedelta) -> AutomationCore:
-    ends = {"Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended", "AwaitingRetry"}
     return AutomationCore(
         name="kleinbild: notice runs whose machine is gone",
         description=f"A run that sends no heartbeat for {_shown(silent)} is marked as crashed.",
-        trigger=run_did_not_become({"heartbeat", *ends}, after="heartbeat", within=silent),
+        trigger=run_did_not_become({"heartbeat", *_AT_REST}, after={"Running", "heartbeat"}, within=silent),
         actions=[
             ChangeFlowRunState(
                 state=StateType.CRASHED,
                 message=f"No sign of life for {_shown(silent)}: the machine or the process is gone.",
+            )
+        ],
+    )
+
+
+def _queue_runs_that_never_began(never_began: timedelta) -> AutomationCore:
+    return AutomationCore(
+        name="kleinbild: put runs back that never began",
+        description=f"A run that a worker took and did not begin within {_shown(never_began)} goes to another one.",
+        trigger=run_did_not_become({"Running", *_AT_REST}, after={"Pending", "Submitting"}, within=never_began),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.SCHEDULED, name="AwaitingRetry", message="Its worker did not begin it: any other may."
             )
         ],
     )
@@ -144,6 +166,22 @@ def _revise_the_keepers(revise: UUID) -> AutomationCore:
                     "edition": from_event("edition"),
                     "brief": {"name": "coffee-house-by-night", "instructions": ["Make it night."]},
                 },
+            )
+        ],
+    )
+
+
+def _export_what_completed(export: UUID) -> AutomationCore:
+    """Each edition goes into a folder of its own; what is there already is not made again."""
+    return AutomationCore(
+        name="kleinbild: export each finished campaign",
+        description="Its keepers are copied into the archive's `exports`, marked as made by AI. Off: it takes space.",
+        enabled=False,
+        trigger=campaign_said("kleinbild.campaign.completed"),
+        actions=[
+            RunDeployment(
+                deployment_id=export,
+                parameters={"campaign": from_event("campaign"), "edition": from_event("edition")},
             )
         ],
     )

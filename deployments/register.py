@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from prefect.blocks.core import Block
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from blocks.archive.block import ImageArchive
 from blocks.errors import SetupError
 from blocks.scenario.credentials import ScenarioCredentials
+from blocks.signing.block import SigningCertificate
 from blocks.sunra.credentials import SunraCredentials
 from deployments.limits import AccountCredentials, ensure_limits, limit_name
 from flows.accounts import BLOCK_NAME, sandbox_credentials
@@ -30,6 +32,10 @@ VARIABLES = """environment variables:
   KLEINBILD_BROWSE_URL                            where browsers find that archive, for links in reports
   KLEINBILD_CAP_PER_DAY, KLEINBILD_CAP_PER_MONTH  most that all runs together may spend
   KLEINBILD_CAP_UNIT                              unit of the caps; USD if left out
+  KLEINBILD_SIGNING_KEY_FILE                      saves signing-certificate/default with the private key in this file
+  KLEINBILD_SIGNING_CERTIFICATES_FILE             the certificates that go with it, the signing one first
+  KLEINBILD_SIGNING_ALGORITHM                     that fits the key; es256 if left out
+  KLEINBILD_SIGNING_TIMESTAMP_URL                 an RFC 3161 service: signatures then outlive the certificate
 What is not set here stays as it is saved for the same archive. Each account gets a global concurrency limit, which all
 its runs on all workers share; one that is there is left as it is.
 """
@@ -44,6 +50,12 @@ _ARCHIVE_FIELDS = {
     "KLEINBILD_CAP_PER_MONTH": "cap_per_month",
     "KLEINBILD_CAP_UNIT": "cap_unit",
 }
+
+_SIGNING_FILES = {
+    "KLEINBILD_SIGNING_KEY_FILE": "private_key",
+    "KLEINBILD_SIGNING_CERTIFICATES_FILE": "certificate_chain",
+}
+_SIGNING_FIELDS = {"KLEINBILD_SIGNING_ALGORITHM": "algorithm", "KLEINBILD_SIGNING_TIMESTAMP_URL": "timestamp_url"}
 
 
 def blocks_from(environment: Mapping[str, str]) -> list[Block]:
@@ -77,6 +89,26 @@ def _blocks_from(environment: Mapping[str, str]) -> Iterator[Block]:
         yield ImageArchive.model_validate({"root": root, **fields})
     elif fields:  # a cap that is passed over in silence costs money
         raise SetupError("These say something of an archive, and KLEINBILD_ARCHIVE names none: " + _names(fields))
+    yield from _signing_certificate(environment)
+
+
+def _signing_certificate(environment: Mapping[str, str]) -> Iterator[Block]:
+    files = {field: environment[name] for name, field in _SIGNING_FILES.items() if environment.get(name)}
+    fields = {field: environment[name] for name, field in _SIGNING_FIELDS.items() if environment.get(name)}
+    if missing := [name for name, field in _SIGNING_FILES.items() if field not in files]:
+        if files or fields:
+            raise SetupError(f"Signing needs a private key and its certificates: {' and '.join(missing)} is not set.")
+        return
+    read = {field: _text_of(Path(file)) for field, file in files.items()}
+    yield SigningCertificate.model_validate({**read, **fields})
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.expanduser().read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no PEM file"
+        raise SetupError(f"{file} cannot be read: {reason}.") from None  # the cause may show the file's bytes
 
 
 def _names(fields: Iterable[str]) -> str:
@@ -133,7 +165,7 @@ async def save(blocks: list[Block]) -> list[str]:
     Raises:
         SetupError: The sandbox would take the place of real keys.
     """
-    for block_type in (ScenarioCredentials, SunraCredentials, ImageArchive):
+    for block_type in (ScenarioCredentials, SunraCredentials, ImageArchive, SigningCertificate):
         await block_type.aregister_type_and_schema()
     return [line for block in blocks for line in await _saved(block)]
 

@@ -37,11 +37,11 @@ def run_became(
     )
 
 
-def run_did_not_become(states: set[str], *, after: str, within: timedelta) -> EventTrigger:
+def run_did_not_become(states: set[str], *, after: set[str], within: timedelta) -> EventTrigger:
     """Fires for each run that got into one state (or sent a `heartbeat`), and into none of the others in time."""
     return EventTrigger(
         posture=Posture.Proactive,
-        after={f"{RUN}.{after}"},
+        after={f"{RUN}.{state}" for state in after},
         expect={f"{RUN}.{state}" for state in states},
         for_each={"prefect.resource.id"},
         match={"prefect.resource.id": f"{RUN}.*"},

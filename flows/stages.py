@@ -79,18 +79,23 @@ def _unless_unforeseen(made: list[Made | BaseException]) -> list[Made]:
 
 
 async def _make(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> Made:
+    is_paid = entry is not None and entry.job_id is not None and entry.state is not ShotState.FAILED
+    if studio.halted_by is None or is_paid:
+        async with studio.account(shot.provider).slots:
+            if studio.halted_by is None or is_paid:  # much can happen while a shot waits for its slot
+                return await _make_in_slot(shot, entry, studio)
+    studio.tally.change(skipped=1)
+    return Made(failures=(_not_started(shot, studio.halted_by),))
+
+
+async def _make_in_slot(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> Made:
     made: Made | None = None
-    async with studio.account(shot.provider).slots:
-        is_paid = entry is not None and entry.job_id is not None and entry.state is not ShotState.FAILED
-        if studio.halted_by is not None and not is_paid:
-            studio.tally.change(skipped=1)
-            return Made(failures=(_not_started(shot, studio.halted_by),))
-        try:
-            with studio.tally.running():
-                made = await _buy_and_collect(shot, entry, studio)
-        finally:
-            if made is None:  # something unforeseen: nothing more is bought, what is running is still collected
-                studio.halt(NotStarted("Something unforeseen stopped the run."))
+    try:
+        with studio.tally.running():
+            made = await _buy_and_collect(shot, entry, studio)
+    finally:
+        if made is None:  # something unforeseen: nothing more is bought, what is running is still collected
+            studio.halt(NotStarted("Something unforeseen stopped the run."))
     return made
 
 

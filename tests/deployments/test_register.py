@@ -1,6 +1,8 @@
 import re
+import traceback
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +11,11 @@ from prefect.blocks.core import Block
 from blocks.archive.block import ImageArchive
 from blocks.errors import SetupError
 from blocks.scenario.credentials import ScenarioCredentials
+from blocks.signing.block import SigningCertificate
 from blocks.sunra.credentials import SunraCredentials
 from deployments import register
 from deployments.register import blocks_from, main
+from tasks.provenance.demo_certificates import make_demo_certificates
 
 KEY, SECRET, SUNRA_KEY = "key-4711", "secret-4712", "sunra-4713"
 ALL = {
@@ -27,6 +31,7 @@ ALL = {
     "KLEINBILD_CAP_PER_MONTH": "200",
     "KLEINBILD_CAP_UNIT": "EUR",
 }
+SIGNING = ("KEY_FILE", "CERTIFICATES_FILE", "ALGORITHM", "TIMESTAMP_URL")
 HIDDEN = (KEY, SECRET, SUNRA_KEY, "password-4714")
 
 
@@ -48,7 +53,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Sets these variables, and none of the others that we read."""
 
     def set_to(variables: dict[str, str]) -> None:
-        for name in ALL:
+        for name in (*ALL, *(f"KLEINBILD_SIGNING_{each}" for each in SIGNING)):
             monkeypatch.delenv(name, raising=False)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
@@ -153,7 +158,7 @@ def test_an_empty_environment_is_told_what_to_set(
     assert main([]) == 3
     said = capsys.readouterr().err
     assert said.startswith("Nothing to save.")
-    assert all(name in said for name in ALL)
+    assert all(name in said for name in (*ALL, *(f"KLEINBILD_SIGNING_{each}" for each in SIGNING)))
     assert saved == []
 
 
@@ -165,3 +170,52 @@ def test_the_sandbox_needs_no_variable(
 
     assert main(["--sandbox", "http://127.0.0.1:8765"]) == 0
     assert [getattr(block, "sandbox", None) for block in saved] == [True, True]
+
+
+@pytest.fixture
+def signing(tmp_path: Path) -> dict[str, str]:
+    """Files with a private key and its certificates, and the variables that name them."""
+    key = make_demo_certificates().key
+    (tmp_path / "key.pem").write_text(key.private_key.get_secret_value(), encoding="utf-8")
+    (tmp_path / "chain.pem").write_text(f"# von Jürgen\n{key.certificate_chain}", encoding="utf-8")
+    return {
+        "KLEINBILD_SIGNING_KEY_FILE": str(tmp_path / "key.pem"),
+        "KLEINBILD_SIGNING_CERTIFICATES_FILE": str(tmp_path / "chain.pem"),
+    }
+
+
+def test_a_signing_certificate_is_read_from_its_files(signing: dict[str, str], tmp_path: Path) -> None:
+    """The variables hold paths, the block what lies there."""
+    further = {"KLEINBILD_SIGNING_ALGORITHM": "ps256", "KLEINBILD_SIGNING_TIMESTAMP_URL": "http://tsa.example"}
+    plain, all_of_it = (blocks_from({**signing, **more})[0] for more in ({}, further))
+
+    assert isinstance(plain, SigningCertificate)
+    assert plain.private_key.get_secret_value() == (tmp_path / "key.pem").read_text(encoding="utf-8")
+    assert plain.certificate_chain == (tmp_path / "chain.pem").read_text(encoding="utf-8")
+    assert (plain.algorithm, plain.timestamp_url) == ("es256", None)
+    assert isinstance(all_of_it, SigningCertificate)
+    assert (all_of_it.algorithm, all_of_it.timestamp_url) == ("ps256", "http://tsa.example")
+
+
+@pytest.mark.parametrize("missing", ["KLEINBILD_SIGNING_KEY_FILE", "KLEINBILD_SIGNING_CERTIFICATES_FILE"])
+def test_half_of_a_certificate_is_a_mistake(missing: str, signing: dict[str, str]) -> None:
+    """A key without certificates, or the reverse, is not passed over in silence; nor is an algorithm alone."""
+    del signing[missing]
+    with pytest.raises(SetupError, match=f"{missing} is not set"):
+        blocks_from(signing)
+    with pytest.raises(SetupError, match="KEY_FILE and KLEINBILD_SIGNING_CERTIFICATES_FILE is not set"):
+        blocks_from({"KLEINBILD_SIGNING_ALGORITHM": "es256"})
+
+
+def test_files_that_hold_something_else_show_nothing_of_it(signing: dict[str, str], tmp_path: Path) -> None:
+    """A missing file, a binary one, and files that were mixed up: one message each, and no key in it."""
+    key, chain = signing.values()
+    secret = Path(key).read_text(encoding="utf-8").splitlines()[1]
+    binary = tmp_path / "key.der"
+    binary.write_bytes(b"\xff\xfe" + secret.encode())
+    mistakes = ((str(tmp_path / "none.pem"), chain), (str(binary), chain), (chain, key), (key, key))
+    for files in mistakes:
+        with pytest.raises(SetupError) as refused:
+            blocks_from(dict(zip(signing, files, strict=True)))
+        assert secret not in "".join(traceback.format_exception(refused.value))
+        assert re.search("cannot be (read|used)", str(refused.value))

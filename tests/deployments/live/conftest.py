@@ -1,5 +1,7 @@
 """One server, one clone and one worker for all tests that deploy for real."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,12 +13,31 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from deployments.addresses import free_port
 from deployments.work_pools import POOL
 from tests.deployments.live.operating import Operator, operator
+from tests.deployments.plant import postgres_database
+
+POSTGRES_URL = os.environ.get("KLEINBILD_TEST_POSTGRES_URL")
 
 
 @pytest.fixture(scope="session")
-def at_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+def database_url() -> Iterator[str | None]:
+    """A PostgreSQL database where there is a server for it; otherwise the Prefect server's own SQLite.
+
+    SQLite is busy now and then when everything is at work at once, and an automation that wants to write then misses
+    its event.
+    """
+    if POSTGRES_URL is None:
+        yield None
+        return
+    with asyncio.Runner() as runner:
+        database = postgres_database(POSTGRES_URL)
+        yield runner.run(database.__aenter__())
+        runner.run(database.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def at_work(tmp_path_factory: pytest.TempPathFactory, database_url: str | None) -> Iterator[Operator]:
     """An operator with a clone and a server that nothing was deployed to yet."""
-    with operator(tmp_path_factory.mktemp("operator"), free_port(0)) as somebody:
+    with operator(tmp_path_factory.mktemp("operator"), free_port(0), database_url) as somebody:
         yield somebody
 
 

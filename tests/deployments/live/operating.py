@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 import httpx
+from sqlalchemy import make_url
 
 ROOT = Path(__file__).parents[3]
 START_TIMEOUT_SECONDS = 90.0
@@ -71,14 +72,18 @@ class Operator:
 
 
 @contextmanager
-def operator(folder: Path, port: int) -> Iterator[Operator]:
-    """Clones the project as it is now, and starts a server with a home of its own."""
+def operator(folder: Path, port: int, database_url: str | None = None) -> Iterator[Operator]:
+    """Clones the project as it is now, and starts a server with a home of its own; its database is SQLite or this."""
     clone = folder / "clone"
     clone_project(clone)
     api = f"http://127.0.0.1:{port}/api"
     (folder / "home").mkdir()
     environment = {**undisturbed(), "PREFECT_HOME": str(folder / "home"), "PREFECT_API_URL": api, **QUICK}
     server = {**environment, **settings_of(clone / "deployments" / "server.env")}
+    if database_url is not None:
+        server["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = (
+            make_url(database_url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+        )
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "server.log").open("wb") as log, child(command, folder, server, log) as process:
         _wait_for(f"{api}/health", process)

@@ -12,12 +12,11 @@ from prefect.events import Event
 from prefect.events.clients import PrefectEventsClient
 from prefect.states import Pending, Running
 
-from deployments.triggers import TAG
 from tests.deployments.live.operating import eventually
 
 
 async def ids(client: PrefectClient) -> dict[str, UUID]:
-    names = ("campaign/on-demand", "campaign/nightly", "revise/on-demand", "reconcile/hourly")
+    names = ("campaign/on-demand", "campaign/nightly", "revise/on-demand", "reconcile/hourly", "export/on-demand")
     return {name: (await client.read_deployment_by_name(name)).id for name in names}
 
 
@@ -57,15 +56,3 @@ async def tell(event: str, resource: dict[str, str], payload: dict[str, Any], re
         await events.emit(
             Event.model_validate({"event": event, "resource": resource, "payload": payload, "related": related})
         )
-
-
-async def heartbeat(run: FlowRun) -> None:
-    await tell(
-        "prefect.flow-run.heartbeat",
-        {"prefect.resource.id": f"prefect.flow-run.{run.id}"},
-        {},
-        [
-            {"prefect.resource.id": f"prefect.deployment.{run.deployment_id}", "prefect.resource.role": "deployment"},
-            {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"},
-        ],
-    )

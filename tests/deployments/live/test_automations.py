@@ -14,7 +14,7 @@ from deployments.deploy import kept_notifications, put_automation
 from deployments.work_pools import POOL
 from tests.deployments.live.listening import Webhook, listening
 from tests.deployments.live.operating import Operator, eventually, table
-from tests.deployments.live.runs import bought, heartbeat, ids, in_state, run_to_its_end, runs_of, started, tell
+from tests.deployments.live.runs import bought, ids, in_state, run_to_its_end, runs_of, started, tell
 
 pytestmark = pytest.mark.timeout(300)  # a server and a worker, on a machine that may be busy
 
@@ -32,13 +32,12 @@ async def short_automations(client: PrefectClient) -> None:
 
 @pytest.mark.usefixtures("short_automations", "worker_elsewhere")
 async def test_a_run_whose_machine_dies_is_finished_elsewhere(client: PrefectClient, sandbox_url: str) -> None:
-    """Its heartbeats stop, it goes back to the queue, and a worker finishes it without buying anything again."""
+    """It gives no sign of life, goes back to the queue, and a worker finishes it without buying anything again."""
     await run_to_its_end(client, "campaign/on-demand")
     paid = bought(sandbox_url)
     await client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
     dead = await client.create_flow_run_from_deployment((await ids(client))["campaign/on-demand"])
-    await started(client, dead)
-    await heartbeat(dead)
+    await started(client, dead)  # and killed before its first heartbeat
     assert (await in_state(client, dead, "AwaitingRetry")).run_count == 1
 
     await client.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
@@ -69,7 +68,14 @@ async def test_a_run_that_nobody_starts_is_left_out(client: PrefectClient) -> No
     assert {run.id for run in await runs_of(client, "reconcile/hourly") if not run.auto_scheduled} <= before
 
 
-@pytest.mark.usefixtures("short_automations", "nobody_works")
+@pytest.fixture
+async def patient_automations(client: PrefectClient) -> None:
+    """Our automations as they are, but for the time until what is left is reconciled."""
+    for automation in automations(await ids(client), terms=Terms(reconcile_after=SHORT.reconcile_after)):
+        await put_automation(client, automation)
+
+
+@pytest.mark.usefixtures("patient_automations", "nobody_works")
 async def test_a_run_that_crashes_for_ever_is_given_up(client: PrefectClient) -> None:
     """It starts six times at most; then what it left open is reconciled instead."""
     before = {run.id for run in await runs_of(client, "reconcile/hourly")}
@@ -114,6 +120,25 @@ async def test_a_campaign_can_be_followed_by_a_revision_of_its_keepers(client: P
         "edition": "2026-11-20",
         "brief": {"name": "coffee-house-by-night", "instructions": ["Make it night."]},
     }
+
+
+@pytest.mark.usefixtures("nobody_works")
+async def test_a_finished_campaign_may_be_exported(client: PrefectClient) -> None:
+    """Off as it ships; switched on, each finished edition of any campaign is exported by its own name."""
+    (exporting,) = [each for each in await client.read_automations() if "export each finished" in each.name]
+    assert not exporting.enabled
+    await client.resume_automation(exporting.id)
+
+    async def follower() -> FlowRun | None:
+        made = await runs_of(client, "export/on-demand")
+        return made[0] if made else None
+
+    payload = {"keepers": KEEPERS, "edition": "2026-11-20", "campaign": "teapots"}
+    await tell("kleinbild.campaign.completed", {"prefect.resource.id": "kleinbild.campaign.teapots"}, payload, [])
+    run = await eventually(follower)
+    await client.pause_automation(exporting.id)
+
+    assert run.parameters == {"campaign": "teapots", "edition": "2026-11-20"}
 
 
 async def test_people_are_told(at_work: Operator, client: PrefectClient) -> None:

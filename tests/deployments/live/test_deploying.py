@@ -35,6 +35,8 @@ def test_the_first_time_everything_is_created(first_words: str) -> None:
         "campaign/hourly": "every-hour is off",
         "revise/on-demand": "",
         "reconcile/hourly": "every-hour is on",
+        "verify/nightly": "every-night is on",
+        "export/on-demand": "",
     }
     assert [remark for name, (_, remark) in done.items() if name.startswith("kleinbild: example")] == ["off"]
     assert {outcome for outcome, _ in done.values()} == {"created"}
