@@ -79,11 +79,17 @@ def _unless_unforeseen(made: list[Made | BaseException]) -> list[Made]:
 
 
 async def _make(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> Made:
-    is_paid = entry is not None and entry.job_id is not None and entry.state is not ShotState.FAILED
-    if studio.halted_by is None or is_paid:
-        async with studio.account(shot.provider).slots:
-            if studio.halted_by is None or is_paid:  # much can happen while a shot waits for its slot
-                return await _make_in_slot(shot, entry, studio)
+    account = studio.account(shot.provider)
+    if entry is not None and entry.job_id is not None and entry.state is not ShotState.FAILED:
+        async with account.pickups:
+            return await _make_in_slot(shot, entry, studio)
+    try:
+        if studio.halted_by is None:
+            async with account.slots:
+                if studio.halted_by is None:  # much can happen while a shot waits for its slot
+                    return await _make_in_slot(shot, entry, studio)
+    except KleinbildError as error:  # there is no slot to be had
+        studio.halt(error)
     studio.tally.change(skipped=1)
     return Made(failures=(_not_started(shot, studio.halted_by),))
 
@@ -176,5 +182,5 @@ def _failure(shot: Shot, error: KleinbildError) -> Failure:
     )
 
 
-def _not_started(shot: Shot, halted_by: KleinbildError) -> Failure:
-    return _failure(shot, NotStarted(f"Not bought, because the run had to stop. {halted_by}"))
+def _not_started(shot: Shot, halted_by: KleinbildError | None) -> Failure:
+    return _failure(shot, NotStarted(f"Not bought, because the run had to stop. {halted_by or ''}".rstrip()))

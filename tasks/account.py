@@ -48,11 +48,16 @@ class Account:
         provider: Its open client.
         slots: How many shots may be in flight: hold one while buying and collecting.
         credentials: The block that both were made from.
+
+    Attributes:
+        pickups: Held instead of a slot while collecting what was bought before: that is never kept waiting by others
+            who buy, for its link may die.
     """
 
     def __init__(self, provider: Provider, slots: Slots, credentials: Credentials) -> None:
         self.provider = provider
         self.slots = slots
+        self.pickups = asyncio.Semaphore(credentials.max_in_flight)
         self.sandbox = credentials.sandbox
         self.pace = Pace()
         self._credentials = credentials

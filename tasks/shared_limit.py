@@ -24,6 +24,9 @@ from blocks.errors import SetupError
 LEASE_SECONDS = 60.0
 """How long the server keeps a slot for a run that is not heard of any more: the shortest lease that it gives."""
 
+RENEWAL_SECONDS = 6.0
+"""How long a renewal may take, with all that Prefect's client repeats: a late one is worth less than the next one."""
+
 SILENCE_SECONDS = 300.0
 """How long the server may be away before a run that waits for slots gives up."""
 
@@ -102,10 +105,11 @@ class SharedLimit:
     async def renew(self, lease_id: UUID) -> bool:
         """Keeps a slot for another while; False where the server has given it to others already."""
         try:
-            await self._answer(lambda: self._client.renew_concurrency_lease(lease_id, LEASE_SECONDS))
+            async with asyncio.timeout(RENEWAL_SECONDS):
+                await self._answer(lambda: self._client.renew_concurrency_lease(lease_id, LEASE_SECONDS))
         except httpx.HTTPStatusError as error:
             return error.response.status_code not in _LEASE_IS_OVER
-        except httpx.TransportError:
+        except (httpx.TransportError, TimeoutError):
             return True  # nobody knows; the lease outlives a few renewals that fail
         return True
 

@@ -20,6 +20,7 @@ from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
 from prefect.settings import get_current_settings
 
+from blocks.errors import NotStarted
 from tasks.shared_limit import open_shared_limit
 
 TURN_SECONDS = (30.0, 60.0)
@@ -31,8 +32,11 @@ ASK_AGAIN_SECONDS = (0.5, 1.5)
 FIRST_AT_ONCE = 4
 """How many slots a run asks for at first; a server that is busy answers many at once sooner than one by one."""
 
-RENEW_SECONDS = 15.0
-"""A quarter of the lease: three renewals may fail."""
+RENEW_SECONDS = 12.0
+"""With the time that a renewal may take, three are tried before a lease ends."""
+
+WAIT_SECONDS = 6 * 3600.0
+"""How long a shot waits for its slot: other runs may be at work for hours, but not for ever."""
 
 CLOSE_SECONDS = 10.0
 """How long giving everything back may take at the end; what is late comes free with the end of its lease."""
@@ -80,6 +84,7 @@ class SharedSlots:
         turn_seconds: Shortest and longest turn.
         ask_again_seconds: Shortest and longest pause before it asks again.
         renew_seconds: How often leases are renewed.
+        wait_seconds: How long a shot waits for its slot.
     """
 
     def __init__(
@@ -90,12 +95,14 @@ class SharedSlots:
         turn_seconds: tuple[float, float] = TURN_SECONDS,
         ask_again_seconds: tuple[float, float] = ASK_AGAIN_SECONDS,
         renew_seconds: float = RENEW_SECONDS,
+        wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         self._limit = limit
         self._max_in_flight = max_in_flight
         self._turn_seconds = turn_seconds
         self._ask_again_seconds = ask_again_seconds
         self._renew_seconds = renew_seconds
+        self._wait_seconds = wait_seconds
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._in_use: list[_Lease] = []
         self._ask_at_seconds = 0.0
@@ -114,11 +121,20 @@ class SharedSlots:
             await self._close()
 
     async def __aenter__(self) -> None:
-        """Waits for a slot, as long as it takes: other runs may be at work for hours.
+        """Waits for a slot.
 
         Raises:
+            NotStarted: Other runs have had all of them for hours, or an operator has set the limit to 0.
             SetupError: The limit is gone, or the server has not answered for a long time.
         """
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._turn()
+        except TimeoutError as error:
+            hours = self._wait_seconds / 3600
+            raise NotStarted(f"No slot of the shared limit {self._limit.name!r} came free for {hours:g} h.") from error
+
+    async def _turn(self) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         self._ask()

@@ -79,12 +79,11 @@ def page_markdown(view: SheetView, album: Album, contact_sheet: str, addresses: 
 
 def _figures(view: SheetView) -> str:
     sheet = view.sheet
-    rejected = sum(verdict.kind == "rejected" for verdict in sheet.verdicts)
+    rejected = view.count("rejected")
     figures = {
         "made": str(len(view.frames)),
         "keepers": str(view.count("keeper")),
         "duplicates": str(view.count("duplicate")),
-        **({"rejected": str(view.count("rejected"))} if view.count("rejected") else {}),
         **({"rejected": str(rejected)} if rejected else {}),
         "failed": str(len(sheet.failures)),
         "bought": str(sheet.bought),

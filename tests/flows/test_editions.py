@@ -25,7 +25,10 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ("weekly@Asia/Tokyo", "2026-W47"),
         ("1", "1"),
         ("spring sale", "spring sale"),
-        ("teapots@2x", "teapots@2x"),
+        (" Daily ", "2026-11-20"),
+        ("hourly@UTC", "2026-11-20T23"),
+        ("daily-2", "daily-2"),
+        ("dawn", "dawn"),
     ],
 )
 def test_an_edition_is_a_period_or_a_name(text: str, edition: str) -> None:
@@ -37,6 +40,13 @@ def test_an_edition_is_a_period_or_a_name(text: str, edition: str) -> None:
 def test_what_cannot_name_an_edition_is_refused(text: str) -> None:
     """An edition becomes a folder, a heading and part of the money's books."""
     with pytest.raises(BriefError, match=r"edition: has to be a name of 1 to 80 characters"):
+        edition_of(text, MOMENT)
+
+
+@pytest.mark.parametrize("text", ["dayly", "dayly@Europe/Berlin", "Hourli", "nightly@UTC", "teapots@2x"])
+def test_a_misspelt_period_is_no_name(text: str) -> None:
+    """As a name it would be the same edition each night: a schedule that buys once and never again, without a word."""
+    with pytest.raises(BriefError, match="edition: there is no period"):
         edition_of(text, MOMENT)
 
 

@@ -1,6 +1,9 @@
+import asyncio
 import re
+from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
@@ -40,3 +43,18 @@ async def test_a_campaign_shows_its_keepers_page_by_page(workplace: Workplace, m
     ]
     assert "| 2 | 2 | 0 | 0 | 2 | 0 |" in first
     assert "| 2 | 2 |" not in second
+
+
+async def test_a_report_that_cannot_be_shown_does_not_fail_the_run(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pictures are paid for and the contact sheet is written: a server that is away is not worth the run."""
+
+    async def unreachable(*_: object, **__: object) -> None:
+        raise httpx.ConnectError("away")
+
+    monkeypatch.setattr(artifacts, "acreate_markdown_artifact", unreachable)
+    result = await workplace.run_in_loop(workplace.brief())
+
+    assert len(result.keepers) == 2
+    assert await asyncio.to_thread(Path(result.contact_sheet).is_file)

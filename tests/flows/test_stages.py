@@ -1,9 +1,13 @@
+import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
-from blocks.errors import AccountRefused
+from blocks.errors import AccountRefused, SetupError
 from flows.revise import revise
+from tasks import studio
 from tasks.brief import RevisionBrief
 from tasks.brief_reading import read_brief
 from tasks.progress import Progress, watching
@@ -75,3 +79,58 @@ def test_progress_adds_up(workplace: Workplace, sandbox: Sandbox) -> None:
     assert (last.planned, last.made, last.failed, last.running) == (4, 3, 1, 0)
     assert last.spent == result.cost
     assert max(count.running for count in seen) == 2
+
+
+class OneSlot:
+    """Slots of a limit that is deleted while the run is at work."""
+
+    def __init__(self) -> None:
+        self.free = asyncio.Semaphore(1)
+        self.is_deleted = False
+
+    async def __aenter__(self) -> None:
+        await self.free.acquire()
+        if self.is_deleted:
+            self.free.release()
+            raise SetupError("There is no such limit any more.")
+
+    async def __aexit__(self, *_: object) -> None:
+        self.is_deleted = True
+        self.free.release()
+
+
+def test_where_there_is_no_slot_what_was_bought_is_kept(
+    workplace: Workplace, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run stops with the reason, after it has archived and reported what it had bought."""
+    slots = OneSlot()
+
+    @asynccontextmanager
+    async def open_one(*_: object) -> AsyncIterator[OneSlot]:
+        yield slots
+
+    monkeypatch.setattr(studio, "open_slots", open_one)
+    with pytest.raises(SetupError, match="no such limit any more"):
+        workplace.run(workplace.brief(seeds=2))
+
+    assert len(sandbox.jobs()) == 1
+    assert "no such limit any more" in (workplace.archive / "sheets/teapots/1/index.html").read_text(encoding="utf-8")
+
+    monkeypatch.undo()
+    assert workplace.run(workplace.brief(seeds=2)).bought == 3
+
+
+def test_what_is_paid_for_waits_for_no_slot(
+    workplace: Workplace, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that is known is collected though others have all slots: its link would die meanwhile."""
+    sandbox.fault("job_slow", seconds=3, times=None)
+    brief = workplace.brief(job_timeout_seconds=1)
+    assert {failure.kind for failure in workplace.run(brief).failures} == {"JobTimedOut"}
+
+    @asynccontextmanager
+    async def open_none(*_: object) -> AsyncIterator[asyncio.Semaphore]:
+        yield asyncio.Semaphore(0)
+
+    monkeypatch.setattr(studio, "open_slots", open_none)
+    assert len(workplace.run(workplace.brief()).images) == 2

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from blocks.errors import SetupError
+from blocks.errors import NotStarted, SetupError
 from tasks import slots as module
 from tasks.slots import FIRST_AT_ONCE, SharedSlots, open_slots
 
@@ -335,3 +335,12 @@ async def test_a_temporary_server_shares_nothing(monkeypatch: pytest.MonkeyPatch
     with temporary_settings(restore_defaults={PREFECT_API_URL}):
         async with open_slots(3, "teapot-limit") as slots:
             assert type(slots) is asyncio.Semaphore
+
+
+async def test_a_shot_does_not_wait_for_ever() -> None:
+    """A limit of 0, or runs that never end, must not keep a run at work for ever: it says so, and buys nothing."""
+    slots = SharedSlots(Server(0), 1, ask_again_seconds=NO_PAUSE, wait_seconds=0.05)
+    async with slots.open():
+        with pytest.raises(NotStarted, match="No slot of the shared limit 'teapot-limit' came free"):
+            await slots.__aenter__()
+        assert slots._wanted == 0

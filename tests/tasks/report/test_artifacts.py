@@ -69,7 +69,8 @@ async def test_many_keepers_fill_several_pages(studio: Any, published: Sent, mon
     assert [re.findall(r"\*\*\d\*\* pot (\d)", page) for page in pages] == [["0", "1"], ["2", "3"], ["4", "5"]]
     assert (
         "Page 1 of 3: **teapots-contact-sheet** · "
-        f"[teapots-contact-sheet-2](/artifacts/artifact/{UUID(int=2)}) · [teapots-contact-sheet-3](/artifacts/artifact/{UUID(int=1)})\n"
+        f"[teapots-contact-sheet-2](/artifacts/artifact/{UUID(int=2)}) · "
+        f"[teapots-contact-sheet-3](/artifacts/artifact/{UUID(int=1)})\n"
     ) in pages[0]
     assert ["… and 3 more on the full contact sheet." in page for page in pages] == [False, False, True]
 

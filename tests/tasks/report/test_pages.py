@@ -121,7 +121,8 @@ def test_pages_name_each_other(studio: Any) -> None:
         "\n"
         "Full contact sheet: ` /x `\n"
         "\n"
-        "Page 2 of 3: ` teapots-contact-sheet ` · **teapots-contact-sheet-2** · [teapots-contact-sheet-3](/artifacts/artifact/c)\n"
+        "Page 2 of 3: ` teapots-contact-sheet ` · **teapots-contact-sheet-2** · "
+        "[teapots-contact-sheet-3](/artifacts/artifact/c)\n"
         "\n"
         "… and 4 more on the full contact sheet.\n"
     )
