@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 STATE := .kleinbild
 
-# Keeps the demo's Prefect away from the user's own.
-export PREFECT_HOME ?= $(CURDIR)/$(STATE)/prefect
+# Keeps our Prefect away from the user's own: its home, and its database.
+export PREFECT_HOME := $(CURDIR)/$(STATE)/prefect
+unexport PREFECT_SERVER_DATABASE_CONNECTION_URL PREFECT_API_DATABASE_CONNECTION_URL
 
 .PHONY: help home demo serve deploy worker test check bench chaos power format lock clean
 

@@ -10,10 +10,15 @@ Runs that a worker took and never began go back to the queue after half an hour.
 
 Runs that nobody finishes. A run sends heartbeats. Where they stop without an end of the run, its machine is gone: the
 run is marked as crashed, and a crashed run goes back to the queue for any worker to finish. It buys nothing again, for
-the archive's ledger knows what it has bought, even if the machine was only cut off and comes back. This is done in two
-steps because Prefect refuses to mark as crashed what has ended: a heartbeat that arrives late wakes no finished run.
-It does not go on for ever: a run starts `MAX_STARTS` times at most (resumptions after a review count too), and one that
-crashed before it ever ran, because its code is missing for example, does not go back at all.
+the archive's ledger knows what it has bought, even if the machine was only cut off and comes back.
+
+A heartbeat may arrive late, after the run has ended, was suspended for a review or went back to the queue. So a silent
+run is marked in two steps. First it becomes `Silent`, a state of the type PAUSED, for that is what Prefect gives to
+running runs only: whatever else a run is doing, the server refuses in one transaction. What is `Silent` is then marked
+as crashed. (What is `CRASHED` at once may be anything that has not ended, a run that waits for an answer too.)
+
+It does not go on for ever: a run starts `MAX_STARTS` times at most (resumptions after a review do not count), and one
+that crashed before it ever ran, because its code is missing for example, does not go back at all.
 
 Runs that nobody finishes cancelling are ended by the server itself, see `deployments/server.env`.
 """
@@ -37,6 +42,8 @@ _MAY_START_AGAIN = [str(starts) for starts in range(1, MAX_STARTS)]
 _STARTED_TOO_OFTEN = [f"[{MAX_STARTS}-9]", "??*"]
 _EVER_STARTED = "!0"
 
+_SILENT = "Silent"
+
 _AT_REST = {"Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended", "AwaitingRetry"}
 """States in which nobody waits for a sign of life."""
 
@@ -45,7 +52,7 @@ class Terms(Frozen):
     """How long things are waited for."""
 
     late: timedelta = Field(default=timedelta(hours=6), description="Then a run that nobody has started is cancelled.")
-    silent: timedelta = Field(default=timedelta(seconds=90), description="Three heartbeats: then a run is dead.")
+    silent: timedelta = Field(default=timedelta(seconds=90), description="Three heartbeats: then its machine is gone.")
     never_began: timedelta = Field(
         default=timedelta(minutes=30), description="A container may take long to come; then its worker counts as gone."
     )
@@ -67,7 +74,8 @@ def automations(
     terms = terms or Terms()
     wanted = [
         _cancel_late_runs(terms.late),
-        _notice_dead_runs(terms.silent),
+        _notice_silent_runs(terms.silent),
+        _mark_silent_runs_as_crashed(terms.silent),
         _queue_runs_that_never_began(terms.never_began),
         _queue_crashed_runs(),
         _reconcile_what_is_left(deployments["reconcile/hourly"], terms.reconcile_after),
@@ -93,17 +101,21 @@ def _cancel_late_runs(late: timedelta) -> AutomationCore:
     )
 
 
-def _notice_dead_runs(silent: timedelta) -> AutomationCore:
+def _notice_silent_runs(silent: timedelta) -> AutomationCore:
     return AutomationCore(
         name="kleinbild: notice runs whose machine is gone",
-        description=f"A run that sends no heartbeat for {_shown(silent)} is marked as crashed.",
+        description=f"A run that sends no heartbeat for {_shown(silent)} is silent. Only running ones can be.",
         trigger=run_did_not_become({"heartbeat", *_AT_REST}, after={"Running", "heartbeat"}, within=silent),
-        actions=[
-            ChangeFlowRunState(
-                state=StateType.CRASHED,
-                message=f"No sign of life for {_shown(silent)}: the machine or the process is gone.",
-            )
-        ],
+        actions=[ChangeFlowRunState(state=StateType.PAUSED, name=_SILENT, message=_no_sign_of_life(silent))],
+    )
+
+
+def _mark_silent_runs_as_crashed(silent: timedelta) -> AutomationCore:
+    return AutomationCore(
+        name="kleinbild: mark silent runs as crashed",
+        description="A run whose machine is gone has crashed, and goes back to the queue.",
+        trigger=run_became(_SILENT),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=_no_sign_of_life(silent))],
     )
 
 
@@ -185,6 +197,10 @@ def _export_what_completed(export: UUID) -> AutomationCore:
             )
         ],
     )
+
+
+def _no_sign_of_life(silent: timedelta) -> str:
+    return f"No sign of life for {_shown(silent)}: the machine or the process is gone."
 
 
 def _shown(time: timedelta) -> str:

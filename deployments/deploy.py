@@ -31,14 +31,11 @@ from deployments.work_pools import POOL, ROOT, PoolType, ensure_pool, root_of_ru
 PREFECT_FILE = ROOT / "deployments" / "prefect.yaml"
 DEPLOY_TIMEOUT_SECONDS = 300.0
 
-_COMPARED = {
-    "description",
-    "tags",
-    "parameters",
-    "entrypoint",
-    "job_variables",
-    "pull_steps",
-    "parameter_openapi_schema",
+_COMPARED: dict[str, Any] = {
+    **dict.fromkeys(("description", "tags", "entrypoint", "pull_steps", "paused"), True),
+    **dict.fromkeys(("parameters", "parameter_openapi_schema", "enforce_parameter_schema"), True),
+    **dict.fromkeys(("work_pool_name", "work_queue_name", "job_variables", "concurrency_options"), True),
+    "global_concurrency_limit": {"limit"},
 }
 
 Outcome = Literal["created", "updated", "unchanged"]

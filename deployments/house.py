@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +11,10 @@ from blocks.errors import SetupError
 from deployments.register import SECRETS
 
 SERVER_SETTINGS = Path(__file__).parent / "server.env"
-_FOREIGN = ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_PROFILE")
-"""They belong to another server than ours."""
+_FOR_ALL = ("PREFECT_LOGGING_LEVEL",)
+_FOR_THE_SERVER = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_SERVER_ENCRYPTION_KEY", "PREFECT_SERVER_LOGGING_LEVEL")
+"""What the caller may say of our Prefect. All else that is set for Prefect belongs to another server than ours: its
+address, its keys, its home, its database."""
 
 
 class House(NamedTuple):
@@ -49,11 +51,18 @@ class House(NamedTuple):
 
     def environment(self, ours: Mapping[str, str]) -> dict[str, str]:
         """Makes the environment of a child process: our Prefect server instead of the user's, and no key."""
-        kept = {name: value for name, value in ours.items() if name not in SECRETS + _FOREIGN}
+        kept = {
+            name: value
+            for name, value in ours.items()
+            if name not in SECRETS and not name.upper().startswith("PREFECT_")  # Prefect reads small letters, too
+        }
+        password = ours.get("PREFECT_SERVER_API_AUTH_STRING")
         return {
             "DO_NOT_TRACK": "1",
-            "PREFECT_HOME": str(self.state / "prefect"),
             **kept,
+            **_said(_FOR_ALL, ours),
+            **({"PREFECT_API_AUTH_STRING": password} if password else {}),
+            "PREFECT_HOME": str(self.state / "prefect"),
             "PREFECT_API_URL": self.api,
         }
 
@@ -65,6 +74,7 @@ class House(NamedTuple):
             "PREFECT_SERVER_UI_API_URL": self.api,
             **_settings_in(SERVER_SETTINGS),
             **self.environment(ours),
+            **_said(_FOR_THE_SERVER, ours),
         }
 
 
@@ -87,6 +97,11 @@ def kept(house: House) -> Iterator[None]:
         lock.write(f"{os.getpid()} at {house.ui}")
         lock.flush()
         yield
+
+
+def _said(names: Iterable[str], ours: Mapping[str, str]) -> dict[str, str]:
+    """Takes what is set and not empty: an empty password would be one that nobody can give."""
+    return {name: ours[name] for name in names if ours.get(name)}
 
 
 def _settings_in(file: Path) -> dict[str, str]:

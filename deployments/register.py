@@ -19,8 +19,9 @@ from blocks.errors import SetupError
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.signing.block import SigningCertificate
 from blocks.sunra.credentials import SunraCredentials
-from deployments.limits import AccountCredentials, ensure_limits, limit_name
-from flows.accounts import BLOCK_NAME, sandbox_credentials
+from deployments.limits import ensure_limits, limit_name
+from deployments.saved import accounts_without_keys, completed, kept_caps, one_root, stand_ins
+from flows.accounts import BLOCK_NAME
 
 VARIABLES = """environment variables:
   SCENARIO_SDK_API_KEY, SCENARIO_SDK_API_SECRET   saves scenario-credentials/default
@@ -36,13 +37,16 @@ VARIABLES = """environment variables:
   KLEINBILD_SIGNING_CERTIFICATES_FILE             the certificates that go with it, the signing one first
   KLEINBILD_SIGNING_ALGORITHM                     that fits the key; es256 if left out
   KLEINBILD_SIGNING_TIMESTAMP_URL                 an RFC 3161 service: signatures then outlive the certificate
-What is not set here stays as it is saved for the same archive. Each account gets a global concurrency limit, which all
-its runs on all workers share; one that is there is left as it is.
+What is not set here stays as it is saved for the same account and the same archive; caps stay for another archive as
+well. Each account gets a global concurrency limit, which all its runs on all workers share; one that is there is left
+as it is.
 """
 
 SECRETS = ("SCENARIO_SDK_API_KEY", "SCENARIO_SDK_API_SECRET", "SUNRA_KEY", "KLEINBILD_CATALOGUE_URL")
 """Variables that nobody beside this command needs to see."""
 
+_SCENARIO_FIELDS = {"SCENARIO_PRICE_PER_CREATIVE_UNIT": "price_per_creative_unit"}
+_SUNRA_FIELDS = {"SUNRA_PRICE_PER_IMAGE": "price_per_image"}
 _ARCHIVE_FIELDS = {
     "KLEINBILD_CATALOGUE_URL": "catalogue_url",
     "KLEINBILD_BROWSE_URL": "browse_url",
@@ -78,23 +82,25 @@ def _blocks_from(environment: Mapping[str, str]) -> Iterator[Block]:
         missing = "SCENARIO_SDK_API_SECRET" if key else "SCENARIO_SDK_API_KEY"
         raise SetupError(f"Scenario needs an API key and its secret: {missing} is not set.")
     if key and secret:
-        price = environment.get("SCENARIO_PRICE_PER_CREATIVE_UNIT") or None
-        fields = {"api_key": key, "api_secret": secret, "price_per_creative_unit": price}
-        yield ScenarioCredentials.model_validate(fields)
+        keys = {"api_key": key, "api_secret": secret}
+        yield ScenarioCredentials.model_validate({**keys, **_fields(_SCENARIO_FIELDS, environment)})
     if sunra_key := environment.get("SUNRA_KEY"):
-        price = environment.get("SUNRA_PRICE_PER_IMAGE") or None
-        yield SunraCredentials.model_validate({"api_key": sunra_key, "price_per_image": price})
-    fields = {field: environment[name] for name, field in _ARCHIVE_FIELDS.items() if environment.get(name)}
+        yield SunraCredentials.model_validate({"api_key": sunra_key, **_fields(_SUNRA_FIELDS, environment)})
+    fields = _fields(_ARCHIVE_FIELDS, environment)
     if root := environment.get("KLEINBILD_ARCHIVE"):
-        yield ImageArchive.model_validate({"root": root, **fields})
+        yield ImageArchive.model_validate({"root": one_root(root), **fields})
     elif fields:  # a cap that is passed over in silence costs money
         raise SetupError("These say something of an archive, and KLEINBILD_ARCHIVE names none: " + _names(fields))
     yield from _signing_certificate(environment)
 
 
+def _fields(of_variables: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Takes the values that are set; what is not set is left unsaid, so that what is saved stays."""
+    return {field: environment[name] for name, field in of_variables.items() if environment.get(name)}
+
+
 def _signing_certificate(environment: Mapping[str, str]) -> Iterator[Block]:
-    files = {field: environment[name] for name, field in _SIGNING_FILES.items() if environment.get(name)}
-    fields = {field: environment[name] for name, field in _SIGNING_FIELDS.items() if environment.get(name)}
+    files, fields = _fields(_SIGNING_FILES, environment), _fields(_SIGNING_FIELDS, environment)
     if missing := [name for name, field in _SIGNING_FILES.items() if field not in files]:
         if files or fields:
             raise SetupError(f"Signing needs a private key and its certificates: {' and '.join(missing)} is not set.")
@@ -115,72 +121,41 @@ def _names(fields: Iterable[str]) -> str:
     return ", ".join(name for name, field in _ARCHIVE_FIELDS.items() if field in fields)
 
 
-async def saved_archive() -> ImageArchive | None:
-    """Loads the archive block that is saved already."""
-    try:
-        archive: ImageArchive = await ImageArchive.aload(BLOCK_NAME)
-    except ValueError:  # what Prefect raises when there is no such block
-        return None
-    return archive
-
-
-async def has_real_keys(credentials: type[ScenarioCredentials | SunraCredentials]) -> bool:
-    """Tells whether keys of a real account are saved already."""
-    try:
-        saved: ScenarioCredentials | SunraCredentials = await credentials.aload(BLOCK_NAME)
-    except ValueError:  # what Prefect raises when there is no such block
-        return False
-    return not saved.sandbox
-
-
-async def _refuse_to_lose_keys(block: AccountCredentials) -> None:
-    """Keys of a real account are typed in once and nowhere else: the sandbox does not take their place.
-
-    Raises:
-        SetupError: It would.
-    """
-    if block.sandbox and await has_real_keys(type(block)):
-        slug = f"{block.get_block_type_slug()}/{BLOCK_NAME}"
-        raise SetupError(
-            f"{slug} holds the keys of a real account; the sandbox does not replace them. "
-            "Delete the block first, or hand the sandbox to a command with --sandbox."
-        )
-
-
-async def _completed(archive: ImageArchive) -> ImageArchive:
-    """Takes what was not said from what is saved for the same archive: a cap that a person has set is not lost."""
-    saved = await saved_archive()
-    if saved is None or saved.root != archive.root:
-        return archive
-    fields = {name: getattr(saved, name) for name in ImageArchive.model_fields if name not in archive.model_fields_set}
-    return archive.model_copy(update=fields)
-
-
 async def save(blocks: list[Block]) -> list[str]:
     """Registers the block types, creates the limits of accounts, and saves the blocks under the name `default`.
 
     Returns:
-        A line about each thing that was saved or created; names only.
-
-    Raises:
-        SetupError: The sandbox would take the place of real keys.
+        A line about each thing that was saved, created or kept; names and caps only.
     """
     for block_type in (ScenarioCredentials, SunraCredentials, ImageArchive, SigningCertificate):
         await block_type.aregister_type_and_schema()
     return [line for block in blocks for line in await _saved(block)]
 
 
-async def _saved(block: Block) -> list[str]:
+async def _saved(given: Block) -> list[str]:
+    block = await completed(given)
     lines = []
-    if isinstance(block, ImageArchive):
-        block = await _completed(block)
+    if isinstance(given, ImageArchive) and isinstance(block, ImageArchive):
+        lines = [line for line in [kept_caps(given, block)] if line]
     if isinstance(block, ScenarioCredentials | SunraCredentials):
-        await _refuse_to_lose_keys(block)
         # The sandbox bears more than a real account: its limit is another one.
-        block.shared_limit = limit_name(type(block), "sandbox" if block.sandbox else BLOCK_NAME)
+        name = limit_name(type(block), "sandbox" if block.sandbox else BLOCK_NAME)
+        block.shared_limit = block.shared_limit or name
         lines = await ensure_limits([block])
     await block.asave(BLOCK_NAME, overwrite=True)
     return [f"saved {block.get_block_type_slug()}/{BLOCK_NAME}", *lines]
+
+
+async def save_stand_ins(url: str) -> list[str]:
+    """Saves the sandbox at this address for each account that has no keys; keys that are saved stay.
+
+    Returns:
+        A line about each account.
+    """
+    missing = await accounts_without_keys()
+    there = [kind for kind in (ScenarioCredentials, SunraCredentials) if kind not in missing]
+    kept = [f"kept {kind.get_block_type_slug()}/{BLOCK_NAME}: it holds the keys of a real account" for kind in there]
+    return [*await save(stand_ins(missing, url)), *kept]
 
 
 def _all_from_here() -> list[Block]:
@@ -198,10 +173,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=VARIABLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--sandbox", metavar="URL", help="save credentials for the sandbox at this address instead")
+    parser.add_argument(
+        "--sandbox", metavar="URL", help="save the sandbox at this address instead, for each account that has no keys"
+    )
     options = parser.parse_args(arguments)
     try:
-        lines = asyncio.run(save(list(sandbox_credentials(options.sandbox)) if options.sandbox else _all_from_here()))
+        lines = asyncio.run(save_stand_ins(options.sandbox) if options.sandbox else save(_all_from_here()))
     except SetupError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -15,22 +15,26 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from prefect.blocks.core import Block
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_KEY,
+    PREFECT_API_URL,
+    PREFECT_HOME,
+    temporary_settings,
+)
 
 from blocks.archive.archive import folder_of
+from blocks.archive.block import ImageArchive
 from blocks.errors import SetupError
-from blocks.scenario.credentials import ScenarioCredentials
-from blocks.sunra.credentials import SunraCredentials
 from deployments.addresses import free_port
 from deployments.ending import Ending
 from deployments.house import House, kept
 from deployments.orphans import adopt_orphans, end_orphans
 from deployments.processes import Child, ProcessFailed, child
-from deployments.register import blocks_from, has_real_keys, save, saved_archive
+from deployments.register import blocks_from, save
 from deployments.runs import cancel_runs
+from deployments.saved import accounts_without_keys, one_root, saved_block, stand_ins
 from deployments.work_pools import POOL
-from flows.accounts import sandbox_credentials
 
 STATE = Path(".kleinbild")
 UI_PORT, SHEETS_PORT, SANDBOX_PORT = 4200, 8780, 8765
@@ -71,9 +75,8 @@ class Serving:
             ProcessFailed: Something did not start, or ended by itself; everything else is ended too.
             SetupError: A value of the environment cannot be used, or this folder is served already.
         """
-        own = {PREFECT_API_URL: self._house.api, PREFECT_HOME: self._house.environment(os.environ)["PREFECT_HOME"]}
         adopt_orphans()
-        with kept(self._house), temporary_settings(own), self._stack:
+        with kept(self._house), temporary_settings(self._own_settings()), self._stack:
             try:
                 saved = self._start()
                 self.is_up = True
@@ -82,6 +85,12 @@ class Serving:
             finally:
                 self._ending.begin()
                 print("Ending …", flush=True)
+
+    def _own_settings(self) -> dict[str, str | None]:
+        """This process talks to our server as its children do, whatever server the user's settings name."""
+        environment = self._house.environment(os.environ)
+        of_clients = (PREFECT_API_URL, PREFECT_HOME, PREFECT_API_KEY, PREFECT_API_AUTH_STRING)
+        return {setting.accessor: environment.get(setting.name) for setting in of_clients}
 
     def _start(self) -> Saved:
         """Starts one after the other; what takes long and waits for nothing is begun first."""
@@ -106,12 +115,13 @@ class Serving:
         """Saves what the environment has; for what has no keys there, and none saved, the sandbox stands in."""
         archive = asyncio.run(_archive_of(self._house))
         blocks = blocks_from({**os.environ, **archive})
-        missing = [kind for kind in (ScenarioCredentials, SunraCredentials) if not _is_among(kind, blocks)]
-        missing = [kind for kind in missing if not asyncio.run(has_real_keys(kind))]
+        missing = asyncio.run(accounts_without_keys(blocks))
         if missing:
             self._start_sandbox()
-            blocks += [block for block in sandbox_credentials(self._house.sandbox) if type(block) in missing]
-        asyncio.run(save(blocks))
+            blocks += stand_ins(missing, self._house.sandbox)
+        for line in asyncio.run(save(blocks)):
+            if line.startswith("kept"):
+                _say(line)
         return Saved(
             folder_of(archive["KLEINBILD_ARCHIVE"]),
             tuple(kind.__name__.removesuffix("Credentials") for kind in missing),
@@ -206,16 +216,12 @@ def _house(state: Path, ui_port: int) -> House:
 
 async def _archive_of(house: House) -> dict[str, str]:
     """Says where the archive is, as the environment would: there, where it was the last time, or in our folder."""
-    saved = await saved_archive()
+    saved = await saved_block(ImageArchive)
     root = os.environ.get("KLEINBILD_ARCHIVE") or (saved.root if saved else str(house.archive))
     return {
-        "KLEINBILD_ARCHIVE": root if "://" in root else str(folder_of(root)),  # a worker runs in another folder
+        "KLEINBILD_ARCHIVE": one_root(root),  # a worker runs in another folder
         "KLEINBILD_BROWSE_URL": os.environ.get("KLEINBILD_BROWSE_URL") or house.sheets,
     }
-
-
-def _is_among(kind: type[Block], blocks: Sequence[Block]) -> bool:
-    return any(type(block) is kind for block in blocks)
 
 
 def _print_panel(house: House, saved: Saved) -> None:

@@ -1,8 +1,10 @@
 r"""Starts a run for each brief that is put into a folder: `python -m deployments.watch FOLDER`.
 
 A brief is a file named `*.yaml` or `*.yml`. Its run begins once the file has stopped changing, and each content of a
-name starts one run only, also across restarts: the server knows the run by its idempotency key. A brief that cannot
-work is started as well: its run fails in its first second, and says why where people look, in the Prefect UI.
+name starts one run only, also across restarts: the server knows the run by its idempotency key. The run reads a copy
+in the folder's `accepted`: the brief may be changed or deleted at once, and pictures that it names stay where they are.
+A brief that cannot work is started as well: its run fails in its first second, and says why where people look, in the
+Prefect UI.
 
 Where there is no folder to put files into, a program starts a run by two calls of Prefect's API:
 
@@ -34,6 +36,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 
 from blocks.errors import SetupError
+from deployments.accepting import accept
 
 DEPLOYMENT = "campaign/on-demand"
 SUFFIXES = (".yaml", ".yml")
@@ -64,7 +67,8 @@ class Watcher:
 
     Args:
         folder: Where briefs are put.
-        deployment: `flow/deployment` that is run, with the file's absolute path as the `file` of its parameter `brief`.
+        deployment: `flow/deployment` that is run, with the path of the accepted copy as the `file` of its parameter
+            `brief`.
         client: An open client of the Prefect server.
     """
 
@@ -79,7 +83,7 @@ class Watcher:
         """Looks once: starts a run of each brief that is as it was at the last look and was not handled yet.
 
         Raises:
-            OSError: The folder cannot be read.
+            OSError: The folder cannot be read, or takes no copy.
             ObjectNotFound: There is no such deployment.
             httpx.HTTPError: The server could not be asked.
         """
@@ -102,17 +106,19 @@ class Watcher:
             content = await asyncio.to_thread(path.read_bytes)
         except OSError as error:  # gone again, or not readable for us
             return f"{path.name!r} cannot be read: {error.strerror}."
-        return await self._start(path, hashlib.sha256(content).hexdigest())
+        return await self._start(path, content)
 
-    async def _start(self, path: Path, sha256: str) -> str:
+    async def _start(self, path: Path, content: bytes) -> str:
+        sha256 = hashlib.sha256(content).hexdigest()
         deployment = await self._client.read_deployment_by_name(self._deployment)
         key = f"watched/{self._deployment}/{path.name}/{sha256}"
         same = FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=[key]))
         if known := await self._client.read_flow_runs(flow_run_filter=same, limit=1):
             return f"{path.name!r} was started before: run {known[0].id}."
+        copy = await asyncio.to_thread(accept, path, content, sha256)
         try:
             run = await self._client.create_flow_run_from_deployment(
-                deployment.id, parameters={"brief": {"file": str(path)}}, idempotency_key=key, tags=[TAG]
+                deployment.id, parameters={"brief": {"file": str(copy)}}, idempotency_key=key, tags=[TAG]
             )
         except httpx.HTTPStatusError as error:
             if error.response.status_code not in REFUSALS:
@@ -152,7 +158,7 @@ async def _trouble_of(watcher: Watcher, deployment: str) -> str:
     except httpx.HTTPError as error:
         return f"The Prefect server cannot be asked ({type(error).__name__}). Trying again."
     except OSError as error:
-        return f"The folder cannot be read: {error.strerror}. Trying again."
+        return f"The folder cannot be used: {error.strerror}. Trying again."
     return ""
 
 

@@ -7,9 +7,7 @@ over, such as the sandbox's, never lead to the saved block: pictures of a trial 
 
 from pathlib import Path
 
-from blocks.archive.archive import folder_of
 from blocks.archive.block import ImageArchive
-from blocks.archive.layout import MANIFEST_KEY
 from blocks.errors import SetupError
 from flows.accounts import BLOCK_NAME
 from tasks.brief import RevisionBrief
@@ -47,14 +45,24 @@ async def existing_archive(named: ImageArchive | Path | str | None, *, may_be_sa
         SetupError: There is none.
     """
     block = await archive_for(named, may_be_saved=may_be_saved)
-    if not is_made(block):
+    if not await block.is_made():
         raise SetupError(f"There is no archive at {block.root}. Say where it is with --archive.")
     return block
 
 
-def is_made(block: ImageArchive) -> bool:
-    """Tells whether an archive is there."""
-    return (folder_of(block.root) / MANIFEST_KEY).is_file()
+async def archive_if_any(named: ImageArchive | Path | str | None, *, may_be_saved: bool = True) -> ImageArchive | None:
+    """Finds the archive that upkeep is for; None where it is not made yet.
+
+    A schedule may begin before the first campaign has made its archive. A place that somebody has typed is another
+    matter: it has to exist.
+
+    Raises:
+        SetupError: There is none at the place that was named.
+    """
+    if isinstance(named, Path | str):
+        return await existing_archive(named, may_be_saved=may_be_saved)
+    block = await archive_for(named, may_be_saved=may_be_saved)
+    return block if await block.is_made() else None
 
 
 async def _named(name: Path | str) -> ImageArchive:

@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +18,8 @@ from tasks.review import Answer, Channel, Outcome, Question, timed_out
 MAX_TRIES = 10
 """A function that is no person could give the same wrong answer for ever."""
 
+RENUMBERED = "More pictures have come since, and the numbers are new."
+
 Asker = Callable[[Question], Answer | Awaitable[Answer]]
 
 
@@ -28,9 +29,10 @@ class _Callback(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What somebody answered, and where."""
+    """What somebody answered to which question, and where; no outcome where nobody did, and the run goes on."""
 
-    outcome: Outcome
+    question: Question
+    outcome: Outcome | None
     by: Channel
 
 
@@ -73,15 +75,16 @@ async def ask(
     question: Question,
     policy: ReviewPolicy,
     *,
-    understood: Callable[[Answer], Outcome],
+    understood: Callable[[Question, Answer], Outcome],
     announce: Callable[[Question], Awaitable[str]],
-) -> Given | None:
-    """Asks until the answer can be used; None where nobody answered, and the run goes on all the same.
+) -> Given:
+    """Asks until the answer can be used.
 
     Args:
         question: What to ask.
         policy: How long to wait.
-        understood: Makes sense of an answer, or raises `BriefError`: then it is asked again, with that message.
+        understood: Makes sense of an answer to a question, or raises `BriefError`: then that is said, and it is asked
+            again.
         announce: Tells the world that a form waits, and returns the page above it.
 
     Raises:
@@ -89,21 +92,29 @@ async def ask(
         Pause: The run is suspended; Prefect's signal, which ends the process in order.
     """
     callback = _callback.get()
-    for number in itertools.count(1):
-        typed: Answer | None = Answer()
+    by: Channel = "form" if callback is None else callback.channel
+    number = 0
+    while True:
+        number += 1
+        put, typed = question, None
         try:
             if callback is None:
                 key = f"review-{question.step}-{question.round}-{number}"
-                typed = await answer_in_form(key, question, policy, announce)
+                put, typed = await answer_in_form(key, question, policy, announce)
             else:
                 typed = await _answer_of(callback, question, policy)
-            by = "form" if callback is None else callback.channel
-            return None if typed is None else Given(understood(typed), by)
+            return Given(put, None if typed is None else understood(put, typed), by)
         except BriefError as error:
             if callback is not None and callback.channel == "callback" and number >= MAX_TRIES:
                 raise
-            question = question.model_copy(update={"complaint": str(error), "earlier": typed or Answer()})
-    return None
+            question = _complaining(question, put, typed or Answer(), str(error))
+
+
+def _complaining(question: Question, put: Question, typed: Answer, complaint: str) -> Question:
+    """Asks again, filled in with what was typed, unless the numbers in it mean other pictures by now."""
+    if put.shown == question.shown:
+        return question.model_copy(update={"complaint": complaint, "earlier": typed})
+    return question.model_copy(update={"complaint": f"{complaint} {RENUMBERED}", "earlier": Answer()})
 
 
 async def _answer_of(callback: _Callback, question: Question, policy: ReviewPolicy) -> Answer | None:

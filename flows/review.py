@@ -7,7 +7,6 @@ was made again with another text is replaced by its successor.
 import itertools
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import NamedTuple
 
 from prefect.context import FlowRunContext
@@ -147,10 +146,10 @@ class ReviewDesk:
     async def _answered(self, question: Question, policy: ReviewPolicy) -> frozenset[str]:
         """Asks, keeps what is decided, and returns the pictures that are settled by it."""
         self._studio.tally.change(stage="waiting for review")
-        given = await ask(question, policy, understood=partial(self._understood, question), announce=self._announce)
-        if given is None:  # nobody answered: what holds, holds
-            return frozenset(each.image.sha256 for each in question.candidates)
-        decision = decide(question, given.outcome, by=given.by, run_id=self._run_id, decided_at=datetime.now(UTC))
+        given = await ask(question, policy, understood=self._understood, announce=self._announce)
+        if given.outcome is None:  # nobody answered: what holds, holds
+            return frozenset(each.image.sha256 for each in given.question.candidates)
+        decision = decide(given.question, given.outcome, by=given.by, run_id=self._run_id, decided_at=datetime.now(UTC))
         await keep_decision(decision, self._studio)
         return frozenset(decision.shown)
 

@@ -1,12 +1,16 @@
 """The form of a review in Prefect's UI: what a person fills in when a run waits."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
+from uuid import UUID
 
 from prefect.input import RunInput
+from prefect.input.actions import acreate_flow_run_input_from_model, aread_flow_run_input
+from prefect.input.run_input import Keyset
 from pydantic import BaseModel, ConfigDict, Field
 
+from blocks.provider import Frozen
 from tasks.frame_numbers import FRAME_PATTERN, FRAMES_PATTERN
-from tasks.review import MAX_NOTE_LENGTH, MAX_NUMBERS_LENGTH, MAX_PROMPT_LENGTH, Again, Answer
+from tasks.review import MAX_NOTE_LENGTH, MAX_NUMBERS_LENGTH, MAX_PROMPT_LENGTH, Again, Answer, Shown
 
 _NUMBERS = Annotated[str, Field(pattern=FRAMES_PATTERN, max_length=MAX_NUMBERS_LENGTH)]
 
@@ -25,8 +29,17 @@ class MakeAgain(BaseModel):
     )
 
 
+class Put(Frozen):
+    """What a form was put with: what its numbers mean, and what it was filled in with."""
+
+    shown: tuple[Shown, ...]
+    earlier: Answer
+
+
 class ReviewForm(RunInput):
     """Every rule stands in the JSON schema too, so that the UI refuses what the run could not read."""
+
+    put: ClassVar[Put]
 
     reject: str
     keep_only: str
@@ -38,14 +51,34 @@ class ReviewForm(RunInput):
         again = tuple(Again(number=each.number, prompt=each.prompt) for each in self.again)
         return Answer(reject=self.reject, keep_only=self.keep_only, again=again, note=self.note)
 
+    @classmethod
+    async def asave(cls, keyset: Keyset, flow_run_id: UUID | None = None) -> None:
+        """Saves what the numbers mean, and then the form: nobody can fill in one whose numbers mean nothing."""
+        await acreate_flow_run_input_from_model(_put_key(keyset), cls.put, flow_run_id=flow_run_id)
+        await super().asave(keyset, flow_run_id)
 
-def form_for(earlier: Answer, page: str) -> type[ReviewForm]:
+
+async def put_with(keyset: Keyset) -> Put:
+    """Reads what a form was put with that this flow run has saved.
+
+    Raises:
+        ValidationError: There is nothing that could be read.
+    """
+    return Put.model_validate(await aread_flow_run_input(_put_key(keyset)))
+
+
+def _put_key(keyset: Keyset) -> str:
+    return f"{keyset['schema']}-put"
+
+
+def form_for(put: Put, page: str) -> type[ReviewForm]:
     """Makes the form of one question.
 
     Args:
-        earlier: What it is filled in with.
+        put: What its numbers mean, and what it is filled in with.
         page: Markdown above the form.
     """
+    earlier = put.earlier
     rows = [MakeAgain(number=each.number, prompt=each.prompt) for each in earlier.again]
 
     class Review(ReviewForm):
@@ -67,4 +100,5 @@ def form_for(earlier: Answer, page: str) -> type[ReviewForm]:
             description="Kept with the decision in the archive.",
         )
 
+    Review.put = put
     return Review.with_initial_data(description=page)

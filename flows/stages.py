@@ -6,13 +6,16 @@ outer one ends, and a submit must be.
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
+
+from prefect.context import FlowRunContext
 
 from blocks.archive.ledger import LedgerEntry, ShotState
-from blocks.errors import BudgetExhausted, KleinbildError, NotStarted
+from blocks.errors import BudgetExhausted, JobFailed, KleinbildError, NotStarted
 from blocks.provider import Frozen
 from flows.events import tell_completed
 from tasks.archive import archive, archived_images, balances_of, images_of_others
-from tasks.attempts import attempt_after
+from tasks.attempts import attempt_after, failed_since
 from tasks.brief import RevisionBrief
 from tasks.decided import decisions_of
 from tasks.decisions import decision_on
@@ -79,6 +82,9 @@ def _unless_unforeseen(made: list[Made | BaseException]) -> list[Made]:
 
 
 async def _make(shot: Shot, entry: LedgerEntry | None, studio: Studio) -> Made:
+    if entry is not None and failed_since(entry, _first_began_at()):
+        studio.tally.change(failed=1)
+        return Made(failures=(_failure(shot, _failed_before(entry)),))
     account = studio.account(shot.provider)
     if entry is not None and entry.job_id is not None and entry.state is not ShotState.FAILED:
         async with account.pickups:
@@ -180,6 +186,22 @@ def _failure(shot: Shot, error: KleinbildError) -> Failure:
     return Failure(
         shot_key=shot.key, prompt=shot.prompt.text, step=shot.step, kind=type(error).__name__, message=str(error)
     )
+
+
+def _failed_before(entry: LedgerEntry) -> JobFailed:
+    return JobFailed(
+        f"{entry.error_message or 'It failed'} (since this run began; whether to try again is up to the next run)",
+        retryable=False,
+        provider=entry.provider,
+        code=entry.error_code,
+        job_id=entry.job_id,
+    )
+
+
+def _first_began_at() -> datetime | None:
+    """When this flow run began for the first time: Prefect keeps it when a run begins again from its top."""
+    context = FlowRunContext.get()
+    return context.flow_run.start_time if context is not None and context.flow_run is not None else None
 
 
 def _not_started(shot: Shot, halted_by: KleinbildError | None) -> Failure:

@@ -1,5 +1,7 @@
 """Attempts at a shot: which one a run is at, and whether one that failed is worth another."""
 
+from datetime import datetime
+
 from blocks.archive.ledger import LedgerEntry, ShotState
 
 PASSING_FAILURES = frozenset({"service_provider_error", "internal_server_error"})
@@ -17,6 +19,17 @@ def may_try_again(entry: LedgerEntry) -> bool:
     if entry.billed is not None and entry.billed.amount == 0:
         return True
     return entry.error_code in PASSING_FAILURES and entry.attempt == 1
+
+
+def failed_since(entry: LedgerEntry | None, began_at: datetime | None) -> bool:
+    """Tells whether a shot failed since a run began for the first time; None where nobody knows when that was.
+
+    A run that begins again from its top, after a review or a crash, leaves such a shot to the next run: otherwise each
+    resumption would be another attempt to pay for, and another picture in the middle of what was already reviewed.
+    """
+    return (
+        entry is not None and began_at is not None and entry.state is ShotState.FAILED and entry.updated_at >= began_at
+    )
 
 
 def attempt_after(entry: LedgerEntry | None) -> int:

@@ -1,15 +1,26 @@
 """Where decisions are kept: one file each in the archive, written once, for ever."""
 
+from datetime import datetime
+
 from pydantic import BaseModel, ValidationError
 
+from blocks.archive.archive import Archive
+from blocks.archive.catalogue import VerdictRow
 from blocks.archive.layout import decision_key
 from blocks.archive.store import Store
-from blocks.errors import ArchiveError
+from blocks.errors import ArchiveError, BriefError
+from blocks.provider import Frozen
+from tasks.decision_file import DecisionFile
 from tasks.models import sha256_of
-from tasks.review import DECISION_FORMAT, Decision
+from tasks.review import DECISION_FORMAT, Decision, Standing
+from tasks.shown import one_line
 from tasks.studio import Studio
 
+KEPT = "kept on the contact sheet"
+
 _DIGITS = 20
+_NAMED = 3
+_NAME_SHOWN = 80
 
 
 class _Header(BaseModel):
@@ -18,27 +29,95 @@ class _Header(BaseModel):
     format: int
 
 
+class TakenIn(Frozen):
+    """What became of a decisions file."""
+
+    key: str
+    decision: Decision
+    is_new: bool
+    changed_verdicts: int
+
+
 async def decisions_of(studio: Studio) -> tuple[Decision, ...]:
     """Reads all decisions on this edition of the campaign.
 
     Raises:
         ArchiveError: One of them is damaged, or was written by a newer version.
     """
-    prefix = decision_key(_edition_id(studio.run.campaign, studio.run.edition)).removesuffix(".json")
-    store = studio.archive.store
-    return tuple([await _read(key, store) async for key in store.list(f"{prefix}-")])
+    return await _decisions(studio.run.campaign, studio.run.edition, studio.archive.store)
 
 
 async def keep_decision(decision: Decision, studio: Studio) -> None:
     """Writes a decision. A flow run decides once at each place: where it has decided already, that holds."""
-    data = f"{decision.model_dump_json(indent=2)}\n".encode()
-    await studio.archive.store.put_if_absent(decision_key(decision_id(decision)), data)
+    await _write(decision, studio.archive.store)
+
+
+async def take_in(file: DecisionFile, archive: Archive, now: datetime) -> TakenIn:
+    """Takes what was marked on a contact sheet into the archive, once; the catalogue's verdicts follow at once.
+
+    Raises:
+        BriefError: The file belongs to another archive, or marks pictures that the campaign does not have; nothing
+            was changed.
+        ArchiveError: An earlier decision is damaged, or the archive cannot be written.
+    """
+    await _refuse_strangers(file, archive)
+    decision = file.decided(now)
+    is_new = await _write(decision, archive.store)
+    standing = Standing(await _decisions(file.campaign, file.edition, archive.store))
+    changed = await _follow(standing, file, archive)
+    return TakenIn(key=decision_key(decision_id(decision)), decision=decision, is_new=is_new, changed_verdicts=changed)
 
 
 def decision_id(decision: Decision) -> str:
-    """Names a decision by its edition, and by the flow run and the place in it that asked."""
+    """Names a decision by its edition, and by the flow run and the place in it that asked, or by the file it was in."""
     place = _digest(decision.run_id, str(decision.step), str(decision.round))
     return f"{_edition_id(decision.campaign, decision.edition)}-{place}"
+
+
+async def _refuse_strangers(file: DecisionFile, archive: Archive) -> None:
+    if file.archive != archive.id:
+        raise BriefError(
+            f"These decisions were made on a contact sheet of another archive, {one_line(file.archive, _NAME_SHOWN)}; "
+            f"this one is {archive.id}. Name the right one with --archive."
+        )
+    known = {each.sha256 for each in await archive.catalogue.images_of(file.campaign, file.edition)}
+    strangers = [mark.sha256 for mark in file.marks if mark.sha256 not in known]
+    if strangers:
+        named = ", ".join(sha256[:12] for sha256 in strangers[:_NAMED])
+        more = f" and {len(strangers) - _NAMED} more" if len(strangers) > _NAMED else ""
+        place = f"{one_line(file.campaign, _NAME_SHOWN)}, edition {one_line(file.edition, _NAME_SHOWN)},"
+        raise BriefError(f"{place} has no picture {named}{more}: nothing was taken in.")
+
+
+async def _follow(standing: Standing, file: DecisionFile, archive: Archive) -> int:
+    """Brings the verdicts in the catalogue up to what was decided; the next run judges duplicates anew."""
+    rows = await archive.catalogue.verdicts_of(file.campaign, file.edition)
+    followed = [_as_decided(row, standing) for row in rows]
+    changed = sum(row != new for row, new in zip(rows, followed, strict=True))
+    if changed:
+        await archive.catalogue.put_verdicts(file.campaign, file.edition, followed)
+    return changed
+
+
+def _as_decided(row: VerdictRow, standing: Standing) -> VerdictRow:
+    reason = standing.rejected.get(row.sha256)
+    if reason is None and row.kind != "rejected":
+        return row
+    if reason is not None and row.kind == "rejected":
+        return row
+    kind = "keeper" if reason is None else "rejected"
+    itself = {"keeper_sha256": row.sha256, "distance_bits": 0}
+    return row.model_copy(update={"kind": kind, "reason": reason or KEPT, **itself})
+
+
+async def _write(decision: Decision, store: Store) -> bool:
+    data = f"{decision.model_dump_json(indent=2)}\n".encode()
+    return await store.put_if_absent(decision_key(decision_id(decision)), data)
+
+
+async def _decisions(campaign: str, edition: str, store: Store) -> tuple[Decision, ...]:
+    prefix = decision_key(_edition_id(campaign, edition)).removesuffix(".json")
+    return tuple([await _read(key, store) async for key in store.list(f"{prefix}-")])
 
 
 def _edition_id(campaign: str, edition: str) -> str:

@@ -50,6 +50,19 @@ class Finding(Frozen):
         return self.kind is not FindingKind.ORPHANED
 
 
+class ArchiveDamaged(ArchiveError):
+    """A look at an archive has found damage.
+
+    Args:
+        message: How much, where, and what to do.
+        findings: All that was found.
+    """
+
+    def __init__(self, message: str, *, findings: tuple[Finding, ...] = ()) -> None:
+        super().__init__(message)
+        self.findings = findings
+
+
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """Which pictures are where, by SHA-256.

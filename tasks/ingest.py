@@ -13,6 +13,8 @@ from tasks.checks import Examined
 from tasks.gate.admit import Expected, admit
 from tasks.gate.quarantine import quarantine
 from tasks.models import ImageRecord, Shot, sha256_of
+from tasks.provenance.noting import with_credentials
+from tasks.provenance.views import marked_thumbnail
 from tasks.records import catalogue_entry
 from tasks.studio import Studio
 
@@ -34,7 +36,7 @@ async def ingest(shot: Shot, status: JobStatus, studio: Studio) -> tuple[ImageRe
     share = _share(status.billed, len(remote))
 
     async def bring_home(each: RemotePicture) -> ImageRecord:
-        picture = await _fetch(provider, status, each)
+        picture = await fetch(provider, status, each)
         examined = await _admit(picture, each, shot, status.job_id, studio)
         return await _keep(picture, examined, each.index, shot, status.job_id, share, studio)
 
@@ -47,8 +49,14 @@ async def ingest(shot: Shot, status: JobStatus, studio: Studio) -> tuple[ImageRe
     return tuple(records)
 
 
-async def _fetch(provider: Provider, status: JobStatus, picture: RemotePicture) -> DownloadedPicture:
-    """Fetches one picture; a transfer that is cut is repeated, a dead URL is asked for afresh."""
+async def fetch(provider: Provider, status: JobStatus, picture: RemotePicture) -> DownloadedPicture:
+    """Fetches one picture; a transfer that is cut is repeated, a dead URL is asked for afresh.
+
+    Raises:
+        LinkExpired: The URL is dead, and the provider has no fresh one.
+        ProviderUnavailable: It could not be fetched now.
+        BadPicture: It is too large.
+    """
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
         try:
             return await provider.download(picture)
@@ -85,6 +93,7 @@ async def _keep(
         step=shot.step,
         parent_sha256=shot.parent_sha256,
         references=shot.references,
+        again=shot.again,
         campaign=studio.run.campaign,
         edition=studio.run.edition,
         position=shot.position,
@@ -95,7 +104,7 @@ async def _keep(
     store = studio.archive.store
     await store.put_if_absent(object_key(sha256), picture.data)
     await store.put_if_absent(record_key(sha256), record.model_dump_json(indent=1).encode())
-    await store.put_if_absent(thumbnail_key(sha256), examined.thumbnail)
+    await store.put_if_absent(thumbnail_key(sha256), marked_thumbnail(examined.thumbnail, record))
     return record
 
 
@@ -106,10 +115,16 @@ async def _admit(
     expected = Expected.of(shot.request, picture.media_type)
     try:
         async with studio.decoding:
-            return await asyncio.to_thread(admit, picture.data, expected, f"The picture of {shot.label}")
+            return await asyncio.to_thread(_examine, picture.data, expected, f"The picture of {shot.label}")
     except BadPicture as error:
         await quarantine(picture, remote, shot, job_id, error, studio.archive.store)
         raise
+
+
+def _examine(data: bytes, expected: Expected, shown_as: str) -> Examined:
+    """Lets a picture through the gate, and notes what its content credentials say today. CPU work."""
+    examined = admit(data, expected, shown_as)
+    return examined._replace(checks=with_credentials(examined.checks, data))
 
 
 def _share(billed: Money | None, pictures: int) -> Money | None:

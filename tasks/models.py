@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import rfc8785
 from pydantic import Field
@@ -18,8 +18,8 @@ from tasks.shown import one_line
 RECORD_FORMAT = 2
 """Version of the record files in an archive. It only grows; a reader refuses what is newer than itself.
 
-2 added to the checks: the hash of the pixels, quality, flags and content credentials. Their schema, for all formats so
-far, is `tasks/record.schema.json`.
+2 added to the checks: the hash of the pixels, quality, flags and content credentials; and `again`. Their schema, for
+all formats so far, is `tasks/record.schema.json`.
 """
 
 MediaType = Literal["image/png", "image/jpeg", "image/webp"]
@@ -65,8 +65,9 @@ class ReferenceUse(Frozen):
 class Shot(Frozen):
     """One planned, priced request.
 
-    Its key is made of what is bought (`provider`, `sandbox`, `request`) and of nothing else, so that the same work has
-    the same key in every campaign and on every machine. The other fields say where it comes from.
+    Its key is made of what is bought (`provider`, `sandbox`, `request`, and `again` where that is said) and of nothing
+    else, so that the same work has the same key in every campaign and on every machine. The other fields say where it
+    comes from.
     """
 
     provider: ProviderName
@@ -79,15 +80,20 @@ class Shot(Frozen):
     step: int = Field(default=0, ge=0, description="0: generated; n: made by the n-th edit of its chain.")
     parent_sha256: str | None = None
     references: tuple[ReferenceUse, ...] = ()
+    again: str | None = Field(
+        default=None, description="Edition of the replay that buys once more what was bought before; null otherwise."
+    )
 
     @property
     def key(self) -> str:
         """The shot key: SHA-256 of the canonical JSON (RFC 8785) of what is bought."""
-        work = {
+        work: dict[str, Any] = {
             "provider": self.provider,
             "sandbox": self.sandbox,
             "request": self.request.model_dump(mode="json", exclude_none=True),
         }
+        if self.again is not None:
+            work["again"] = self.again
         return sha256_of(rfc8785.dumps(work))
 
     @property
@@ -149,6 +155,7 @@ class ImageRecord(Frozen):
     step: int
     parent_sha256: str | None
     references: tuple[ReferenceUse, ...]
+    again: str | None = Field(default=None, description="Edition of the replay that made it; null: of no replay.")
     campaign: str
     edition: str
     position: int

@@ -17,10 +17,14 @@ from blocks.provider import Frozen
 from tasks.brief import ReviewPolicy, RevisionBrief
 from tasks.frame_numbers import UnclearAnswer, read_frame, read_frames, write_frames
 from tasks.models import ImageRecord, Prompt, Shot
+from tasks.opinions import Opinion, Stars
 from tasks.prompts import reference_numbers
 
-DECISION_FORMAT = 1
-"""Version of the decision files in an archive. It only grows; a reader refuses what is newer than itself."""
+DECISION_FORMAT = 2
+"""Version of the decision files in an archive. It only grows; a reader refuses what is newer than itself.
+
+2 added what comes from a contact sheet: stars.
+"""
 
 REJECTED = "rejected in review"
 MADE_AGAIN = "made again in review, with another text"
@@ -29,7 +33,7 @@ MAX_NUMBERS_LENGTH = 20_000
 MAX_PROMPT_LENGTH = 20_000
 MAX_NOTE_LENGTH = 2_000
 
-Channel = Literal["form", "terminal", "callback"]
+Channel = Literal["form", "terminal", "callback", "sheet"]
 
 
 class ReviewTimedOut(KleinbildError):
@@ -42,6 +46,14 @@ class Candidate(Frozen):
     label: str = Field(description="Its number on the contact sheet.")
     image: ImageRecord
     is_asked: bool = Field(default=True, description="False for repeats: they do not go on anyway.")
+
+
+class Shown(Frozen):
+    """Which picture a number meant when a question was put."""
+
+    label: str
+    sha256: str
+    is_asked: bool
 
 
 class Again(Frozen):
@@ -81,6 +93,27 @@ class Question(Frozen):
         return tuple(each for each in self.candidates if each.is_asked)
 
     @property
+    def shown(self) -> tuple[Shown, ...]:
+        """What the numbers mean here."""
+        return tuple(
+            Shown(label=each.label, sha256=each.image.sha256, is_asked=each.is_asked) for each in self.candidates
+        )
+
+    def as_shown(self, shown: Sequence[Shown]) -> "Question":
+        """Gives the question as it was put, for an answer that goes by the numbers of that time.
+
+        A run that begins again from its top may have more pictures than it had, anywhere in its plan. Those are left
+        out: nobody has seen them, and they are asked about in the next round.
+        """
+        images = {each.image.sha256: each.image for each in self.candidates}
+        candidates = tuple(
+            Candidate(label=each.label, image=images[each.sha256], is_asked=each.is_asked)
+            for each in shown
+            if each.sha256 in images
+        )
+        return self.model_copy(update={"candidates": candidates})
+
+    @property
     def text(self) -> str:
         """The question in one sentence."""
         count = len(self.asked)
@@ -113,6 +146,7 @@ class Decision(Outcome):
     round: int
     question: str
     shown: tuple[str, ...] = Field(description="SHA-256 of every picture that was decided on.")
+    stars: tuple[Stars, ...] = ()
     by: Channel
     run_id: str = Field(description="The flow run that asked.")
     decided_at: datetime
@@ -178,6 +212,8 @@ class Standing:
     def __init__(self, decisions: Iterable[Decision]) -> None:
         self.rejected: dict[str, str] = {}
         """SHA-256 of what is put aside, and why."""
+        self._stars: dict[str, int] = {}
+        self._kept: set[str] = set()
         self._again: dict[str, Reprompt] = {}
         self._decided_at: dict[str, datetime] = {}
         for decision in sorted(decisions, key=lambda each: (each.decided_at, each.run_id, each.step, each.round)):
@@ -187,6 +223,14 @@ class Standing:
         """Plans anew those of these pictures that are to be made again."""
         wanted = {image.sha256: image for image in images if image.sha256 in self._again}
         return tuple(shot_again(image, self._again[sha256].prompt) for sha256, image in wanted.items())
+
+    @property
+    def opinions(self) -> tuple[Opinion, ...]:
+        """What was said on contact sheets: stars, and pictures that were kept by name."""
+        named = sorted({*self._kept, *(sha256 for sha256, stars in self._stars.items() if stars)})
+        return tuple(
+            Opinion(sha256=sha256, stars=self._stars.get(sha256, 0), is_kept=sha256 in self._kept) for sha256 in named
+        )
 
     def answer_to(self, question: Question) -> Answer:
         """Writes what was decided on these pictures before as an answer to this question."""
@@ -207,6 +251,10 @@ class Standing:
             self._decided_at[sha256] = decision.decided_at
             self.rejected.pop(sha256, None)
             self._again.pop(sha256, None)
+        self._kept -= set(decision.shown)
+        if decision.by == "sheet":
+            self._kept |= set(decision.shown) - set(decision.rejected)
+        self._stars |= {each.sha256: each.stars for each in decision.stars}
         self.rejected |= dict.fromkeys(decision.rejected, REJECTED)
         self.rejected |= {each.sha256: MADE_AGAIN for each in decision.again}
         self._again |= {each.sha256: each for each in decision.again}

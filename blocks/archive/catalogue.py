@@ -11,9 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import Field
 from sqlalchemy import Connection, RowMapping, Select, and_, delete, func, insert, not_, select
 
+from blocks.archive import lineage
 from blocks.archive.database import Database
 from blocks.archive.schema import images, members, verdicts
-from blocks.archive.sql import chunks, insert_all_absent
+from blocks.archive.search import Found, Search, search
+from blocks.archive.sql import chunks, insert_all_absent, insert_or_replace
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
 
@@ -88,6 +90,11 @@ class Catalogue:
         rows = [entry.model_dump() for entry in entries]
         await self._database.write(lambda connection: insert_all_absent(connection, images, rows))
 
+    async def put(self, entries: Iterable[CatalogueEntry]) -> None:
+        """Records images, each in the place of what was said of it before: for a rebuild from the records."""
+        rows = [entry.model_dump() for entry in entries]
+        await self._database.write(lambda connection: insert_or_replace(connection, images, rows))
+
     async def get(self, sha256: str) -> CatalogueEntry | None:
         """The image with this SHA-256, or None."""
         return next(iter(await self.entries([sha256])), None)
@@ -110,6 +117,14 @@ class Catalogue:
         """The edits of an image, the oldest first."""
         edits = select(images).where(images.c.parent_sha256 == sha256)
         return await self._images(edits.order_by(images.c.made_at, images.c.sha256))
+
+    async def ancestors_of(self, sha256: str) -> tuple[CatalogueEntry, ...]:
+        """What an image was made from, edit by edit: its first image comes first, its parent last."""
+        return await self._images(lineage.ancestors(sha256))
+
+    async def descendants_of(self, sha256: str) -> tuple[CatalogueEntry, ...]:
+        """All that was made from an image, edits of edits included: after their parents, the oldest first."""
+        return await self._images(lineage.descendants(sha256))
 
     async def count(self) -> int:
         """How many images there are."""
@@ -141,6 +156,11 @@ class Catalogue:
         ]
         await self._database.write(lambda connection: insert_all_absent(connection, members, rows))
 
+    async def editions(self) -> frozenset[tuple[str, str]]:
+        """The editions of campaigns of which it is known what they consist of."""
+        known = select(members.c.campaign, members.c.edition).distinct()
+        return frozenset(await self._read(known, lambda row: (row["campaign"], row["edition"])))
+
     async def members_of(self, campaign: str, edition: str) -> tuple[Member, ...]:
         """The shots of an edition of a campaign, in the order of their positions."""
         mine = select(members.c.shot_key, members.c.position, members.c.step).where(
@@ -153,6 +173,10 @@ class Catalogue:
         mine = select(images).join(members, members.c.shot_key == images.c.shot_key)
         mine = mine.where(members.c.campaign == campaign, members.c.edition == edition)
         return await self._images(mine.order_by(members.c.position, images.c.made_at, images.c.sha256))
+
+    async def search(self, wanted: Search) -> tuple[Found, ...]:
+        """The images that a campaign or a span of time holds, with the verdicts on them there, by SHA-256."""
+        return await self._database.read(partial(search, wanted=wanted))
 
     async def put_verdicts(self, campaign: str, edition: str, given: Iterable[VerdictRow]) -> None:
         """Replaces all verdicts of an edition of a campaign at once.

@@ -43,6 +43,16 @@ def quarantine_reason_key(sha256: str) -> str:
     return f"{quarantine_key(sha256)}.json"
 
 
+def trash_key(sha256: str) -> str:
+    """Key of bytes that nothing names any more, until they are deleted for good."""
+    return f"trash/{_checked(sha256)[:2]}/{sha256}"
+
+
+def trash_note_key(sha256: str) -> str:
+    """Key of the note (JSON) that says since when they lie in the trash."""
+    return f"{trash_key(sha256)}.json"
+
+
 def decision_key(decision_id: str) -> str:
     """Key of something that a person decided.
 

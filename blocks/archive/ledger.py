@@ -5,7 +5,7 @@ who may take it in the place of a run that is gone: `owners.py`.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -73,6 +73,10 @@ class Ledger:
         `LEASE_SECONDS`. A run that was never registered was last heard of when it last touched an open shot.
         """
         return await self._database.read(partial(owners.is_gone, run_id=run_id))
+
+    async def runs_at_work(self) -> tuple[str, ...]:
+        """The runs that have begun and are not gone, the oldest first."""
+        return await self._database.read(owners.at_work)
 
     async def open_budget(self, scope: str, limit: Money) -> BudgetState:
         """Creates a budget, or raises or lowers its limit; what is committed stays counted.
@@ -211,6 +215,13 @@ class Ledger:
     async def past_attempts(self, shot_key: str) -> tuple[LedgerEntry, ...]:
         """The attempts at a shot that gave way to newer ones, in their order."""
         return await self._database.read(partial(lookup.past_attempts_of, shot_key=shot_key))
+
+    async def names_of(self, among: Set[str]) -> frozenset[str]:
+        """Of these pictures, those that the ledger names.
+
+        As what a shot has made, in any attempt; and, of shots whose end is not known yet, as parents and references.
+        """
+        return await self._database.read(partial(lookup.names_of, among=among))
 
     async def totals(self, campaign: str | None = None, edition: str | None = None) -> LedgerTotals:
         """Counts and amounts per state and unit: of one edition of a campaign, or of all that is not named."""

@@ -1,16 +1,21 @@
-"""Reads the ledger: shots by their keys, by their states, and the attempts that gave way to newer ones.
+"""Reads the ledger: shots by their keys, by their states, the attempts that gave way, and the pictures they name.
 
 Plain functions of a connection; the ledger runs each as one transaction.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Sequence, Set
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from blocks.archive.entries import LedgerEntry, entry_of
 from blocks.archive.schema import past_attempts, shots
 from blocks.archive.sql import chunks
-from blocks.archive.states import ShotState
+from blocks.archive.states import OPEN_STATES, ShotState
+
+NO_IMAGES = "[]"
+
+_SHA256 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 
 def find(connection: Connection, shot_keys: list[str]) -> dict[str, LedgerEntry]:
@@ -39,3 +44,17 @@ def past_attempts_of(connection: Connection, shot_key: str) -> tuple[LedgerEntry
     """The attempts at a shot that gave way to newer ones, in their order."""
     statement = select(past_attempts).where(past_attempts.c.shot_key == shot_key).order_by(past_attempts.c.attempt)
     return tuple(entry_of(row) for row in connection.execute(statement).mappings())
+
+
+def names_of(connection: Connection, among: Set[str]) -> frozenset[str]:
+    """Of these pictures, those that shots name: as what they made, or, of open ones, in what they ask for."""
+    found: set[str] = set()
+    for table in (shots, past_attempts):
+        naming = or_(table.c.images_json != NO_IMAGES, table.c.state.in_(OPEN_STATES))
+        rows = connection.execute(select(table.c.images_json, table.c.request_json, table.c.state).where(naming))
+        for images_json, request_json, state in rows:
+            found.update(_SHA256.findall(images_json))
+            if state in OPEN_STATES:
+                found.update(_SHA256.findall(request_json))
+            found &= among
+    return frozenset(found)

@@ -79,6 +79,12 @@ def is_gone(connection: Connection, run_id: str) -> bool:
     return row["ended_at"] is not None or _has_no_process(row) or now_of(connection) - row["seen_at"] > _LEASE
 
 
+def at_work(connection: Connection) -> tuple[str, ...]:
+    """The runs that have begun and are not gone, the oldest first."""
+    begun = select(owners.c.run_id).where(owners.c.ended_at.is_(None)).order_by(owners.c.started_at, owners.c.run_id)
+    return tuple(run_id for run_id in connection.execute(begun).scalars().all() if not is_gone(connection, run_id))
+
+
 def _is_forgotten(connection: Connection, run_id: str) -> bool:
     """Says of a run that was never registered whether it has touched none of its open shots for as long as a lease."""
     touched = select(func.max(shots.c.updated_at)).where(shots.c.run_id == run_id, shots.c.state.in_(OPEN_STATES))

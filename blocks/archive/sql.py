@@ -33,6 +33,16 @@ def insert_all_absent(connection: Connection, table: Table, rows: Sequence[Mappi
         connection.execute(_insert_or_nothing(connection, table), rows)
 
 
+def insert_or_replace(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts rows, each in the place of the one that has its key."""
+    if not rows:
+        return
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = make(table)
+    others = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others), rows)
+
+
 def chunks(values: Iterable[T]) -> Iterator[list[T]]:
     """Cuts values into lists that fit into one statement's parameters."""
     iterator = iter(values)

@@ -43,13 +43,19 @@ def add_review(command: argparse.ArgumentParser) -> None:
 def add_terms(command: argparse.ArgumentParser) -> None:
     """Adds the terms of all commands that buy."""
     command.add_argument("--archive", metavar="ARCHIVE", help=f"{ARCHIVE_HELP}; overrides the brief")
-    command.add_argument(
-        "--edition",
-        default=DEFAULT_EDITION,
-        help="another edition draws new seeds; daily, hourly, weekly and monthly follow the clock",
-    )
+    add_edition(command, "another edition draws new seeds; daily, hourly, weekly and monthly follow the clock")
     add_sandbox(command)
-    command.add_argument("--budget", type=_amount, metavar="N", help="what it may cost; overrides the brief")
+    add_budget(command, "what it may cost; overrides the brief")
+
+
+def add_edition(command: argparse.ArgumentParser, summary: str) -> None:
+    """Adds the edition, and what another one means."""
+    command.add_argument("--edition", default=DEFAULT_EDITION, help=summary)
+
+
+def add_budget(command: argparse.ArgumentParser, summary: str) -> None:
+    """Adds the most that may be spent."""
+    command.add_argument("--budget", type=_amount, metavar="N", help=summary)
 
 
 def terms(options: argparse.Namespace) -> dict[str, Any]:

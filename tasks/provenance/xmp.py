@@ -6,6 +6,7 @@ xmpMM, stRef). The packet of a record is always the same bytes, so that exports 
 
 import hashlib
 import re
+from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 from tasks.models import ImageRecord
@@ -45,8 +46,33 @@ def packet_for(
     if with_prompt:
         lines += _prompt(record.request.prompt, prompt_writer)
     lines.append(_simple("xmpMM:InstanceID", _instance_id(record, lines)))
-    declared = "".join(f'\n  xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items() if prefix != "rdf")
+    return _packet(lines)
+
+
+def packet_for_view(source_type: SourceType, systems: Iterable[str], derived_from: str | None = None) -> bytes:
+    """Writes the packet of what only shows pictures: a small copy, an overview. It says that they are made by AI.
+
+    No more than that: it is looked at, not worked with, and there are thousands.
+
+    Args:
+        source_type: The AI mark.
+        systems: What made the pictures, from `system_of`.
+        derived_from: SHA-256 of the one picture that it shows.
+    """
+    lines = [
+        _simple("Iptc4xmpExt:DigitalSourceType", uri_of(source_type)),
+        _simple("Iptc4xmpExt:AISystemUsed", "; ".join(dict.fromkeys(systems))),
+        _simple("xmp:CreatorTool", TOOL),
+    ]
+    if derived_from is not None:
+        lines.append(_derived_from(derived_from))
+    return _packet(lines)
+
+
+def _packet(lines: list[str]) -> bytes:
     body = "".join(f"  {line}\n" for line in lines)
+    used = {prefix: uri for prefix, uri in NAMESPACES.items() if prefix != "rdf" and f"<{prefix}:" in body}
+    declared = "".join(f'\n  xmlns:{prefix}="{uri}"' for prefix, uri in used.items())
     described = f' <rdf:Description rdf:about=""{declared}>\n{body} </rdf:Description>\n'
     return f'{_HEAD}<rdf:RDF xmlns:rdf="{NAMESPACES["rdf"]}">\n{described}</rdf:RDF>\n{_TAIL}'.encode()
 
@@ -80,8 +106,7 @@ def _origin(record: ImageRecord) -> list[str]:
         _simple("xmpMM:DocumentID", this),
     ]
     if record.parent_sha256 is not None:
-        parent = _document(record.parent_sha256)
-        lines.append(f'<xmpMM:DerivedFrom rdf:parseType="Resource">{parent}</xmpMM:DerivedFrom>')
+        lines.append(_derived_from(record.parent_sha256))
     if record.references:
         items = "".join(
             f'<rdf:li rdf:parseType="Resource">{_document(use.sha256)}</rdf:li>' for use in record.references
@@ -97,6 +122,10 @@ def _prompt(prompt: str, writer: str | None) -> list[str]:
         f"<dc:description>{described}</dc:description>",
     ]
     return lines if writer is None else [*lines, _simple("Iptc4xmpExt:AIPromptWriterName", writer)]
+
+
+def _derived_from(sha256: str) -> str:
+    return f'<xmpMM:DerivedFrom rdf:parseType="Resource">{_document(sha256)}</xmpMM:DerivedFrom>'
 
 
 def _document(sha256: str) -> str:

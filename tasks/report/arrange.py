@@ -51,6 +51,7 @@ class _Album:
         self.images = {image.sha256: image for image in reversed(sheet.images)}
         self.order = tuple(dict.fromkeys(image.sha256 for image in sheet.images))
         self.verdicts = {verdict.sha256: verdict for verdict in sheet.verdicts}
+        self.opinions = {opinion.sha256: opinion for opinion in sheet.opinions}
         self._unreadable = unreadable
         self._members = _group(self.order, lambda sha256: _root_of(sha256, self.images))
         self._children = _group(self.order, lambda sha256: self.images[sha256].parent_sha256 or "")
@@ -70,7 +71,13 @@ class _Album:
             image=image,
             verdict=verdict,
             repeats=keeper,
+            opinion=self.opinions.get(sha256),
+            before=self._instruction_before(image),
         )
+
+    def _instruction_before(self, image: ImageRecord | None) -> str:
+        parent = None if image is None or image.parent_sha256 is None else self.images.get(image.parent_sha256)
+        return parent.request.prompt if parent is not None and parent.step > 0 else ""
 
     def family(self, root: str) -> Family:
         strips = tuple(tuple(self.frame(sha256) for sha256 in path) for path in self._paths((root,)) if len(path) > 1)

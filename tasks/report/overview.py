@@ -8,13 +8,13 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from statistics import median
 
-from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from pydantic import Field
 
 from blocks.provider import Frozen
+from tasks.report.lettering import Draw, font_of, shortened
 
 MAX_SIDE_PX = 4000
 MAX_FRAMES = 2000
@@ -27,8 +27,8 @@ LANDSCAPE = 1.5
 PAPER, FILM, HOLE, UNEXPOSED = (20, 18, 17), (6, 5, 5), (36, 33, 31), (22, 20, 19)
 INK, SOFT, AMBER, RED = (239, 233, 223), (168, 159, 148), (240, 166, 60), (232, 74, 48)
 
-Draw = ImageDraw.ImageDraw
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+UNTITLED = "Contact sheet"
+"""Where nothing of a title can be drawn on this machine."""
 
 
 class OverviewFrame(Frozen):
@@ -174,21 +174,14 @@ def _draw_head(sheet: Image.Image, layout: Layout, title: str, subtitle: str) ->
     draw = ImageDraw.Draw(sheet)
     room_px = sheet.width - 2 * layout.margin_px
     mark = "KLEINBILD   CONTACT SHEET"
-    mark_px = draw.textlength(mark, font=_font(17)) + 40
-    draw.text((layout.margin_px, 84), _shorten(draw, title, _font(46), room_px), INK, _font(46), "ls")
+    mark_px = draw.textlength(mark, font=font_of(17)) + 40
+    headline, font = shortened(draw, title, 46, room_px)
+    draw.text((layout.margin_px, 84), headline or UNTITLED, INK, font, "ls")
     if room_px > 2 * mark_px:
-        draw.text((sheet.width - layout.margin_px, 118), mark, AMBER, _font(17), "rs")
+        draw.text((sheet.width - layout.margin_px, 118), mark, AMBER, font_of(17), "rs")
         room_px -= round(mark_px)
-    draw.text((layout.margin_px, 118), _shorten(draw, subtitle, _font(20), room_px), SOFT, _font(20), "ls")
-
-
-def _shorten(draw: Draw, text: str, font: Font, room_px: float) -> str:
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split(" "))[:400]
-    if draw.textlength(line, font=font) <= room_px:
-        return line
-    while line and draw.textlength(line + "…", font=font) > room_px:
-        line = line[:-1]
-    return line.rstrip() + "…"
+    facts, font = shortened(draw, subtitle, 20, room_px)
+    draw.text((layout.margin_px, 118), facts, SOFT, font, "ls")
 
 
 def _corner(layout: Layout, index: int) -> tuple[int, int]:
@@ -236,7 +229,7 @@ def _draw_number(draw: Draw, layout: Layout, corner: tuple[int, int], frame: Ove
     x, y = corner[0] + 2, corner[1] + round(0.95 * size_px)
     half = size_px * 0.32
     draw.polygon([(x, y - half), (x, y + half), (x + 1.5 * half, y)], AMBER)
-    draw.text((x + size_px * 0.8, y), frame.label, AMBER, _font(size_px), "lm")
+    draw.text((x + size_px * 0.8, y), frame.label, AMBER, font_of(size_px), "lm")
 
 
 def _cross_out(
@@ -264,8 +257,3 @@ def _cross_out(
     sheet.paste(Image.new("RGB", box_px, RED), corner, stroke)
     if is_cross:
         sheet.paste(Image.new("RGB", box_px, RED), corner, ImageOps.mirror(stroke))
-
-
-@cache
-def _font(size_px: int) -> Font:
-    return ImageFont.load_default(size=size_px)

@@ -13,8 +13,8 @@ from statistics import median
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from blocks.archive.layout import object_key, record_key, thumbnail_key
-from tasks.models import Prompt
+from blocks.archive.layout import thumbnail_key
+from tasks.report.island import build_island
 from tasks.report.view import Frame, SheetView
 from tasks.thumbnails import LONG_SIDE_PX
 
@@ -23,14 +23,26 @@ TO_ROOT = "../../../"
 """From `sheets/<campaign>/<edition>/` to the archive's root."""
 
 
+STYLES = ("base", "masthead", "controls", "frames", "chains", "grid", "large", "paper", "narrow", "print")
+SCRIPTS = ("data", "marks", "filter", "compare", "lineage", "large", "grid", "decisions", "keys", "theme")
+"""Parts of the page's one style and one script, in order; each says what it is for."""
+
+
 def render_page(view: SheetView) -> str:
     """Renders the whole page; all links in it are relative to `sheets/<campaign>/<edition>/`."""
-    style = f":root {{ --ratio: {_box_ratio(view):.4f} }}\n{_template_text('contact_sheet.css')}"
-    script = _template_text("contact_sheet.js")
+    style = f":root {{ --ratio: {_box_ratio(view):.4f} }}\n{_joined('css', STYLES)}"
+    script = f'"use strict";\n{_joined("js", SCRIPTS)}'
     return (
         _environment()
         .get_template("contact_sheet.html.j2")
-        .render(view=view, sheet=view.sheet, style=style, script=script, policy=_policy(style, script))
+        .render(
+            view=view,
+            sheet=view.sheet,
+            island=build_island(view).as_script(),
+            style=style,
+            script=script,
+            policy=_policy(style, script),
+        )
     )
 
 
@@ -61,17 +73,16 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "thumb": lambda sha256: TO_ROOT + thumbnail_key(sha256),
-        "original": lambda sha256: TO_ROOT + object_key(sha256),
-        "record": lambda sha256: TO_ROOT + record_key(sha256),
         "thumb_size": _thumb_size,
         "moment": _moment,
-        "search_text": _search_text,
+        "spoken": _spoken,
     }
     return environment
 
 
-def _template_text(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
+@cache
+def _joined(kind: str, names: tuple[str, ...]) -> str:
+    return "\n".join((TEMPLATES / "sheet" / f"{name}.{kind}").read_text(encoding="utf-8") for name in names)
 
 
 def _thumb_size(frame: Frame) -> tuple[int, int]:
@@ -95,12 +106,7 @@ def _moment(moment: datetime) -> str:
     return f"{utc.day} {utc:%B %Y, %H:%M} UTC"
 
 
-def _search_text(frames: tuple[Frame, ...], prompt: Prompt | None = None) -> str:
-    """What the filter box looks into for one family."""
-    words = [prompt.text, *(binding.value for binding in prompt.bindings)] if prompt is not None else []
-    for frame in frames:
-        words += [frame.label, frame.sha256]
-        if frame.image is not None:
-            request = frame.image.request
-            words += [request.prompt, str(request.seed), frame.image.provider, request.model]
-    return " ".join(words).casefold()
+def _spoken(frame: Frame) -> str:
+    """What a screen reader calls a frame's button."""
+    state = () if frame.state in {"keeper", "unjudged"} else (frame.state,)
+    return ", ".join((f"Open frame {frame.label}", *state, *frame.flags))

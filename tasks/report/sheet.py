@@ -11,6 +11,7 @@ import re
 from blocks.archive.layout import thumbnail_key
 from blocks.archive.store import Store
 from blocks.provider import Frozen
+from tasks.provenance.views import marked_overview
 from tasks.report.arrange import build_view, pictures_of
 from tasks.report.overview import OverviewFrame, render_overview
 from tasks.report.page import render_page
@@ -36,17 +37,22 @@ async def make_contact_sheet(sheet: Sheet, store: Store) -> ContactSheet:
         ArchiveError: The store cannot be written.
     """
     folder = sheet_folder(sheet)
-    unreadable = await make_thumbnails(store, pictures_of(sheet))
+    records = {image.sha256: image for image in sheet.images}
+    unreadable = await make_thumbnails(store, pictures_of(sheet), records)
     view = build_view(sheet, unreadable)
     made = ContactSheet(html_key=f"{folder}/index.html", overview_key=f"{folder}/overview.png")
     frames = await _overview_frames(view, store)
     overview, page = await asyncio.gather(
-        asyncio.to_thread(render_overview, sheet.title, subtitle_of(view), frames),
+        asyncio.to_thread(_marked_overview, view, frames),
         asyncio.to_thread(render_page, view),
     )
     await store.put(made.overview_key, overview)
     await store.put(made.html_key, page.encode())
     return made
+
+
+def _marked_overview(view: SheetView, frames: tuple[OverviewFrame, ...]) -> bytes:
+    return marked_overview(render_overview(view.sheet.title, subtitle_of(view), frames), view.sheet.images)
 
 
 def sheet_folder(sheet: Sheet) -> str:

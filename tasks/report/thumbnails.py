@@ -2,7 +2,8 @@
 
 import asyncio
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from PIL import Image
 
@@ -10,14 +11,24 @@ from blocks.archive.layout import object_key, thumbnail_key
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError, BadPicture
 from tasks.checks import examine
+from tasks.models import ImageRecord
+from tasks.provenance.views import marked_thumbnail
 from tasks.thumbnails import thumbnail_of
 
+NO_RECORDS: Mapping[str, ImageRecord] = MappingProxyType({})
 DECODERS = 2
 """Full pictures decoded at once: each takes up to 200 MB for a moment."""
 
 
-async def make_thumbnails(store: Store, pictures: Iterable[str]) -> frozenset[str]:
+async def make_thumbnails(
+    store: Store, pictures: Iterable[str], records: Mapping[str, ImageRecord] = NO_RECORDS
+) -> frozenset[str]:
     """Makes the small copies that are missing.
+
+    Args:
+        store: Where they lie.
+        pictures: SHA-256 of each picture that is shown.
+        records: What is known of them; the small copies of pictures with a record carry the AI mark.
 
     Returns:
         The pictures that cannot be shown, because their bytes are missing or broken.
@@ -29,7 +40,7 @@ async def make_thumbnails(store: Store, pictures: Iterable[str]) -> frozenset[st
         async with decoders:
             if await store.head(key) is not None:
                 return True
-            made = await _thumbnail_of(store, sha256)
+            made = await _thumbnail_of(store, sha256, records.get(sha256))
             if made is not None:
                 await store.put_if_absent(key, made)
             return made is not None
@@ -39,12 +50,13 @@ async def make_thumbnails(store: Store, pictures: Iterable[str]) -> frozenset[st
     return frozenset(sha256 for sha256, is_made in zip(names, made, strict=True) if not is_made)
 
 
-async def _thumbnail_of(store: Store, sha256: str) -> bytes | None:
+async def _thumbnail_of(store: Store, sha256: str, record: ImageRecord | None) -> bytes | None:
     try:
         data = await store.get(object_key(sha256))
-        return (await asyncio.to_thread(examine, data, sha256)).thumbnail
+        thumbnail = (await asyncio.to_thread(examine, data, sha256)).thumbnail
     except (ArchiveError, BadPicture):
         return None  # lost or broken: the sheet says so in the picture's place
+    return thumbnail if record is None else marked_thumbnail(thumbnail, record)
 
 
 def shrink(thumbnail: bytes, long_side_px: int, quality: int) -> bytes | None:

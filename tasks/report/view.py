@@ -12,7 +12,9 @@ from itertools import groupby, pairwise
 from typing import Literal
 
 from blocks.provider import Frozen
-from tasks.models import Balance, Cost, Failure, ImageRecord, Prompt, ReferenceUse, Verdict
+from tasks.models import Balance, Cost, Failure, ImageRecord, PictureFlag, Prompt, ReferenceUse, Verdict
+from tasks.opinions import Opinion
+from tasks.report.wording import Change, Words, changes_between, highlight
 
 FrameState = Literal["keeper", "duplicate", "rejected", "unjudged", "archived"]
 
@@ -21,6 +23,7 @@ class Sheet(Frozen):
     """Everything that one contact sheet is made from: a campaign's outcome."""
 
     title: str
+    archive_id: str
     campaign: str
     edition: str
     images: tuple[ImageRecord, ...]
@@ -31,6 +34,7 @@ class Sheet(Frozen):
     bought: int
     reused: int
     references: tuple[ReferenceUse, ...]
+    opinions: tuple[Opinion, ...] = ()
     made_at: datetime
 
 
@@ -45,11 +49,24 @@ class Frame(Frozen):
     verdict: Verdict | None = None
     repeats: str | None = None
     """The number of the frame that a duplicate repeats; None for other states and keepers of older campaigns."""
+    opinion: Opinion | None = None
+    before: str = ""
+    """The instruction of the edit before; empty for a generated picture and for a first edit."""
 
     @property
     def instruction(self) -> str:
         """The text that made this picture out of its parent; empty for a generated one."""
         return self.image.request.prompt if self.image is not None and self.image.step > 0 else ""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What the instruction says otherwise than that of the edit before, where the two are variants."""
+        return changes_between(self.before, self.instruction) if self.before and self.instruction else ()
+
+    @property
+    def flags(self) -> tuple[PictureFlag, ...]:
+        """What a person should look at: a placeholder may have come in the place of a picture."""
+        return () if self.image is None else self.image.checks.flags
 
 
 class Repeats(Frozen):
@@ -91,13 +108,6 @@ class Family(Frozen):
         return sum(frame.state in {"keeper", "unjudged"} for frame in self.frames)
 
 
-class Words(Frozen):
-    """A piece of a prompt, and the axis that chose it."""
-
-    text: str
-    axis: str | None = None
-
-
 class Section(Frozen):
     """A prompt with the families that it made."""
 
@@ -113,6 +123,13 @@ class Section(Frozen):
     def words(self) -> tuple[Words, ...]:
         """The prompt's text, cut where a chosen value stands."""
         return highlight(self.prompt)
+
+
+class Axis(Frozen):
+    """An axis of the prompts, with the values that it took, in the order in which they came up."""
+
+    name: str
+    values: tuple[str, ...]
 
 
 class FailureGroup(Frozen):
@@ -133,21 +150,65 @@ class SheetView(Frozen):
     references: tuple[Frame, ...]
 
     @cached_property
-    def frames(self) -> tuple[Frame, ...]:
-        """Every picture that this campaign made, once, by number."""
+    def all_frames(self) -> tuple[Frame, ...]:
+        """Every picture on the page once: the campaign's own by number, then those from the archive."""
         families = (family for section in self.sections for family in section.families)
         groups = [*self.archive_repeats]
         shown: dict[str, Frame] = {}
         for family in families:
-            shown |= {frame.sha256: frame for frame in family.frames if frame.image is not None}
+            shown |= {frame.sha256: frame for frame in family.frames}
             groups += family.repeats
         for group in groups:
-            shown |= {frame.sha256: frame for frame in group.duplicates if frame.sha256 not in shown}
-        return tuple(sorted(shown.values(), key=lambda frame: label_order(frame.label)))
+            shown |= {frame.sha256: frame for frame in group.frames if frame.sha256 not in shown}
+        return tuple(sorted(shown.values(), key=lambda frame: (frame.image is None, label_order(frame.label))))
+
+    @cached_property
+    def frames(self) -> tuple[Frame, ...]:
+        """Every picture that this campaign made, once, by number."""
+        return tuple(frame for frame in self.all_frames if frame.image is not None)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each picture stands among all frames, by SHA-256."""
+        return {frame.sha256: place for place, frame in enumerate(self.all_frames)}
+
+    @cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        """What the campaign's pictures can be told apart by: every axis of its prompts with its values."""
+        values: dict[str, dict[str, None]] = {}
+        for frame in self.frames:
+            for binding in frame.image.prompt.bindings if frame.image is not None else ():
+                values.setdefault(binding.name, {})[binding.value] = None
+        return tuple(Axis(name=name, values=tuple(chosen)) for name, chosen in values.items())
+
+    @cached_property
+    def providers(self) -> tuple[str, ...]:
+        """Who made the pictures."""
+        return tuple(dict.fromkeys(shown_provider(frame.image) for frame in self.frames if frame.image is not None))
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """The models that made the pictures, as the providers name them."""
+        return tuple(dict.fromkeys(frame.image.request.model for frame in self.frames if frame.image is not None))
+
+    @cached_property
+    def steps(self) -> tuple[int, ...]:
+        """0 for generated pictures, n for the n-th edit of a chain."""
+        return tuple(sorted({frame.image.step for frame in self.frames if frame.image is not None}))
+
+    @cached_property
+    def flagged(self) -> int:
+        """How many pictures a person should look at."""
+        return sum(bool(frame.flags) for frame in self.frames)
 
     def count(self, state: FrameState) -> int:
         """How many of the campaign's pictures are in a state."""
         return sum(frame.state == state for frame in self.frames)
+
+
+def shown_provider(image: ImageRecord) -> str:
+    """Names who made a picture; the sandbox is no vendor."""
+    return f"{image.provider} (sandbox)" if image.sandbox else image.provider
 
 
 def label_order(label: str) -> tuple[int, int, str]:
@@ -156,22 +217,3 @@ def label_order(label: str) -> tuple[int, int, str]:
     number = digits.group() if digits else ""
     letters = label[len(number) :]
     return (int(number or 0), len(letters), letters)
-
-
-def highlight(prompt: Prompt) -> tuple[Words, ...]:
-    """Cuts a prompt's text where a chosen value stands, the longest value first, each value once."""
-    words = [Words(text=prompt.text)]
-    for binding in sorted(prompt.bindings, key=lambda binding: -len(binding.value)):
-        words = _mark_first(words, binding.value, binding.name)
-    return tuple(words)
-
-
-def _mark_first(words: list[Words], value: str, axis: str) -> list[Words]:
-    for index, piece in enumerate(words):
-        # Not inside a longer word: "red" is not in "restored".
-        match = re.search(rf"(?<!\w){re.escape(value)}(?!\w)", piece.text) if piece.axis is None and value else None
-        if match:
-            cut = [Words(text=piece.text[: match.start()]), Words(text=value, axis=axis)]
-            cut.append(Words(text=piece.text[match.end() :]))
-            return [*words[:index], *(part for part in cut if part.text), *words[index + 1 :]]
-    return words

@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.benchmarks import campaign
+from tests.benchmarks import archive, campaign
 
-BENCHMARKS = {"campaign": campaign.main}
+BENCHMARKS = {"campaign": campaign.main, "archive": archive.main}
 
 
 def main(names: list[str]) -> int:

@@ -1,5 +1,7 @@
 import argparse
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,21 @@ def test_every_target_is_phony_and_explained() -> None:
     assert set(re.findall(r"^([a-z]+):.*## \S", MAKEFILE, re.MULTILINE)) == targets()
 
 
+def test_our_prefect_is_not_the_users() -> None:
+    """A home and a database that the user has set for another Prefect are not used, and not migrated."""
+    printed = subprocess.run(
+        ["make", "--no-print-directory", "--eval", "shown: ; @env", "shown"],
+        cwd=ROOT,
+        env={**os.environ, "PREFECT_HOME": "/theirs", "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite:////theirs"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+
+    assert f"PREFECT_HOME={ROOT}/.kleinbild/prefect" in printed
+    assert [line for line in printed if "theirs" in line] == []
+
+
 @pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m ([a-z_.]+)", CODE + MAKEFILE)) - NOT_OURS))
 def test_every_module_that_is_run_exists(module: str) -> None:
     """`python -m` finds a module, or the `__main__` of a package."""
@@ -59,13 +76,13 @@ def test_every_brief_of_the_readme_exists(brief: str) -> None:
 def test_every_option_of_the_readme_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     """Options that the README names are options of `python -m flows` or of `python -m deployments.deploy`."""
     known: set[str] = set()
-    add = argparse.ArgumentParser.add_argument
+    add = argparse._ActionsContainer.add_argument
 
-    def remember(parser: argparse.ArgumentParser, *names: str, **options: object) -> argparse.Action:
+    def remember(parser: argparse._ActionsContainer, *names: str, **options: object) -> argparse.Action:
         known.update(names)
         return add(parser, *names, **options)  # type: ignore[arg-type]  # handed through as it came
 
-    monkeypatch.setattr(argparse.ArgumentParser, "add_argument", remember)
+    monkeypatch.setattr(argparse._ActionsContainer, "add_argument", remember)
     for command in (main, deploy):
         with pytest.raises(SystemExit):
             command(["--help"])

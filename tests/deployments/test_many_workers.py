@@ -178,7 +178,7 @@ async def _deploy(client: PrefectClient) -> UUID:
     )
     others = dict.fromkeys(("reconcile/hourly", "revise/on-demand", "export/on-demand"), deployment)
     for automation in automations(others, terms=Terms(silent=DEAD_AFTER)):
-        if "machine is gone" in automation.name or "back to the queue" in automation.name:
+        if any(part in automation.name for part in ("machine is gone", "silent", "back to the queue")):
             await client.create_automation(automation)
     return deployment
 

@@ -158,6 +158,31 @@ def test_keys_reach_one_container_only() -> None:
     assert have == ["setup"]
 
 
+def test_the_password_reaches_the_server_and_all_its_clients() -> None:
+    """A password that the server is not told protects nothing; a client that is not told it does nothing."""
+    password = "${PREFECT_SERVER_API_AUTH_STRING:?fill in compose.env}"
+    environments = {name: service.get("environment", {}) for name, service in COMPOSE["services"].items()}
+    servers = {name for name, each in environments.items() if "PREFECT_SERVER_ENCRYPTION_KEY" in each}
+    clients = {name for name, each in environments.items() if "PREFECT_API_URL" in each}
+
+    assert (servers, clients) == ({"migrate", "server", "services"}, {"setup", "worker"})
+    assert {environments[name].get("PREFECT_SERVER_API_AUTH_STRING") for name in servers} == {password}
+    assert {environments[name].get("PREFECT_API_AUTH_STRING") for name in clients} == {password}
+    example = (ROOT / "deployments" / "compose.env.example").read_text(encoding="utf-8").splitlines()
+    assert "PREFECT_SERVER_API_AUTH_STRING=" in example
+
+
+def test_each_account_without_keys_gets_the_sandbox() -> None:
+    """Also where the other one has keys, and where keys were saved in the UI: no condition stands before it."""
+    commands = COMPOSE["services"]["setup"]["command"][-1].splitlines()
+
+    assert commands == [
+        "python -m deployments.register",
+        "python -m deployments.register --sandbox http://sandbox:8765",
+        "python -m deployments.deploy",
+    ]
+
+
 def test_the_image_runs_as_nobody_in_particular() -> None:
     """Neither the image nor a Kubernetes job runs as root."""
     dockerfile = (ROOT / "deployments" / "Dockerfile").read_text(encoding="utf-8")

@@ -163,13 +163,18 @@ def test_an_empty_environment_is_told_what_to_set(
 
 
 def test_the_sandbox_needs_no_variable(
-    saved: list[Block], environment: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    environment: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--sandbox` saves credentials that are marked as the sandbox's."""
+    """`--sandbox` saves the sandbox at this address, and nothing of the environment."""
+
+    async def save_stand_ins(url: str) -> list[str]:
+        return [f"saved {url}"]
+
+    monkeypatch.setattr(register, "save_stand_ins", save_stand_ins)
     environment({})
 
     assert main(["--sandbox", "http://127.0.0.1:8765"]) == 0
-    assert [getattr(block, "sandbox", None) for block in saved] == [True, True]
+    assert capsys.readouterr().out == "saved http://127.0.0.1:8765\n"
 
 
 @pytest.fixture

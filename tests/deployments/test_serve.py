@@ -67,8 +67,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def serving(state: Path) -> Iterator[Serving]:
-    process = start(state)
+def serving(state: Path, **settings: str) -> Iterator[Serving]:
+    process = start(state, **settings)
     try:
         yield Serving(panel_of(process, state), process)
     finally:
@@ -79,13 +79,13 @@ def serving(state: Path) -> Iterator[Serving]:
             process.communicate()
 
 
-def start(state: Path) -> "subprocess.Popen[str]":
+def start(state: Path, **settings: str) -> "subprocess.Popen[str]":
     foreign = ("PREFECT_", "KLEINBILD_", "SCENARIO_", "SUNRA_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return subprocess.Popen(
         [sys.executable, "-m", "deployments.serve", "--state", str(state), "--port", "0"],
         cwd=ROOT,
-        env=kept | {"PREFECT_API_KEY": "of-another-server"},
+        env={**kept, "PREFECT_API_KEY": "of-another-server", **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -159,7 +159,8 @@ def run_that_was_watched(served: Served) -> str:
     watched = {"flow_runs": {"tags": {"all_": ["watched"]}}}
     eventually(lambda: len(served.post("/flow_runs/filter", **watched)) == 1)
     (run,) = served.post("/flow_runs/filter", **watched)
-    assert run["parameters"]["brief"] == {"file": str(served.state / "inbox" / "bad.yaml")}
+    accepted = Path(run["parameters"]["brief"]["file"])
+    assert (accepted.parents[1], accepted.name) == (served.state / "inbox" / "accepted", "bad.yaml")
     return str(run["id"])
 
 
@@ -223,6 +224,31 @@ def assert_a_second_start_is_refused(serve: Serving) -> None:
         1,
         f"Cannot serve. It is served already, by process {serve.process.pid} at {serve.served.ui}.",
     )
+
+
+def test_a_password_lets_in_who_has_it(state: Path, tmp_path: Path) -> None:
+    """With a password everything is served as before; and nothing of the user's own Prefect is used or touched."""
+    theirs = {
+        "PREFECT_API_AUTH_STRING": "password:of-another-server",
+        "PREFECT_HOME": str(tmp_path / "home"),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{tmp_path}/theirs.db",
+    }
+    with serving(state, PREFECT_SERVER_API_AUTH_STRING="us:word", **theirs) as serve:
+        address = f"{serve.served.ui}/api/flow_runs/filter"
+        watched = {"flow_runs": {"tags": {"all_": ["watched"]}, "name": {"like_": "dropped"}}}
+
+        def runs() -> int:
+            return len(httpx.post(address, json=watched, auth=("us", "word"), timeout=30, trust_env=False).json())
+
+        assert httpx.post(address, json=watched, timeout=30, trust_env=False).status_code == 401
+        before = bought(serve)
+        (state / "inbox" / "dropped.yaml").write_text("name: dropped\nprompts: [a cup of tea]\n", encoding="utf-8")
+        eventually(lambda: bought(serve) > before)
+        assert runs() == 1
+        serve.end(signal.SIGTERM)
+        assert serve.process.returncode == 0
+    assert ours(state) == {}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_child_that_dies_ends_all(state: Path) -> None:

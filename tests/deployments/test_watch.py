@@ -70,21 +70,50 @@ async def looked(times: int, at: Watcher) -> None:
 
 
 async def test_a_brief_starts_one_run(folder: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    """The run is told the file's absolute path, and known by its name and content."""
+    """The run is told the absolute path of what was accepted, and known by its name and content."""
     (folder / "teapots.yaml").write_bytes(b"name: teapots\n")
 
     await looked(4, watcher(folder, server))
 
+    content = "345f917e60180541213eb76f4404999bd1e557aefc72b525e74fde4403ce919b"
     assert server.sent == [
         {
             "deployment_id": DEPLOYMENT_ID,
-            "parameters": {"brief": {"file": str(folder / "teapots.yaml")}},
-            "idempotency_key": "watched/campaign/on-demand/teapots.yaml/"
-            "345f917e60180541213eb76f4404999bd1e557aefc72b525e74fde4403ce919b",
+            "parameters": {"brief": {"file": str(folder / "accepted" / content / "teapots.yaml")}},
+            "idempotency_key": f"watched/campaign/on-demand/teapots.yaml/{content}",
             "tags": ["watched"],
         }
     ]
     assert capsys.readouterr().out[9:] == "'teapots.yaml' started campaign/on-demand: run run-1.\n"
+
+
+async def test_a_run_reads_what_was_accepted(folder: Path, server: Server) -> None:
+    """A brief that is overwritten or deleted before a worker comes still starts the run that it was accepted for."""
+    file, at = folder / "teapots.yaml", watcher(folder, server)
+    for content in (b"name: first\n", b"name: second\n"):
+        file.write_bytes(content)
+        await looked(2, at)
+    file.unlink()
+    await looked(2, at)
+
+    accepted = [Path(each["parameters"]["brief"]["file"]) for each in server.sent]
+    assert [path.read_bytes() for path in accepted] == [b"name: first\n", b"name: second\n"]
+    assert server.files == ["teapots.yaml"] * 2
+
+
+async def test_a_folder_that_takes_no_copy_starts_nothing(folder: Path, server: Server) -> None:
+    """Without the copy a run would read something else: it is tried again instead, and the brief is not lost."""
+    (folder / "accepted").write_text("in the way")
+    (folder / "teapots.yaml").write_text("name: teapots")
+    at = watcher(folder, server)
+    await at.look()
+    with pytest.raises(OSError, match="accepted"):
+        await at.look()
+    assert server.sent == []
+
+    (folder / "accepted").unlink()
+    await at.look()
+    assert server.files == ["teapots.yaml"]
 
 
 async def test_a_file_that_still_changes_is_left_alone(folder: Path, server: Server) -> None:

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from blocks.archive.layout import object_key
-from blocks.errors import BriefError, InvalidRequest, SetupError
+from blocks.errors import InvalidRequest
 from blocks.provider import Money
-from flows.questions import plan_of, show
+from flows.questions import plan_of
 from tests.conftest import Sandbox
 from tests.flows.conftest import Workplace
 
@@ -49,33 +48,3 @@ def test_a_plan_refuses_what_a_campaign_would(workplace: Workplace) -> None:
     """Limits are checked by a plan too."""
     with pytest.raises(InvalidRequest, match="got 1000"):
         asyncio.run(plan_of(workplace.brief(generate={"width_px": 1000}), **workplace.terms))
-
-
-def test_an_image_is_found_by_its_digest_a_prefix_or_its_file(workplace: Workplace, tmp_path: Path) -> None:
-    """Whatever names an image leads to its record, its verdicts and its edits."""
-    result = workplace.run(workplace.brief_with_edits())
-    parent = next(image for image in result.images if image.step == 0)
-    children = [image.sha256 for image in result.images if image.parent_sha256 == parent.sha256]
-    copy = tmp_path / "downloaded.png"
-    copy.write_bytes((workplace.archive / object_key(parent.sha256)).read_bytes())
-
-    found = [asyncio.run(show(name, workplace.archive)) for name in (parent.sha256, parent.sha256[:12], str(copy))]
-
-    assert found[0] == found[1] == found[2]
-    assert found[0].record == parent
-    assert list(found[0].edits) == children
-    assert [(row.campaign, row.kind) for row in found[0].verdicts] == [("teapots", "keeper")]
-    assert Path(found[0].file).read_bytes() == copy.read_bytes()
-
-
-def test_an_unknown_image_or_archive_is_said(workplace: Workplace, tmp_path: Path) -> None:
-    """A question never makes an archive, and an unknown image is the person's mistake."""
-    with pytest.raises(SetupError, match="There is no archive at"):
-        asyncio.run(show("abcdef", tmp_path / "nowhere"))
-    assert not (tmp_path / "nowhere").exists()
-
-    workplace.run(workplace.brief())
-    with pytest.raises(BriefError, match="No image in the archive begins with 'zz'"):
-        asyncio.run(show("zz", workplace.archive))
-    with pytest.raises(BriefError, match="No image in the archive"):
-        asyncio.run(show(str(workplace.photograph), workplace.archive))

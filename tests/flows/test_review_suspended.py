@@ -1,7 +1,9 @@
 """A deployment whose run is suspended for its reviews, and whose worker dies in between."""
 
 import asyncio
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,12 +15,13 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.states import Crashed, Failed, Pending, Running, Scheduled
 
 from tests.conftest import Sandbox
 from tests.deployments.plant import Worker
 from tests.flows.conftest import Workplace, small_brief
-from tests.flows.forms import DEADLINE_SECONDS, form_of, waiting_run
+from tests.flows.forms import DEADLINE_SECONDS, Form, form_of, waiting_run
 from tests.flows.test_review import decisions
 
 PROJECT = Path(__file__).parents[2]
@@ -65,13 +68,13 @@ async def deploy(client: PrefectClient) -> UUID:
     )
 
 
-async def parameters(workplace: Workplace) -> dict[str, Any]:
+async def parameters(workplace: Workplace, **changes: Any) -> dict[str, Any]:
     """What the run is started with: blocks by their names, the rest as JSON."""
     await workplace.scenario.asave("reviewed", overwrite=True)
     await workplace.sunra.asave("reviewed", overwrite=True)
     edits = [{"instruction": "Turn it into a watercolor."}]
     return {
-        "brief": small_brief(prompts="a {red|blue|green} teapot", edits=edits),
+        "brief": small_brief(**{"prompts": "a {red|blue|green} teapot", "edits": edits, **changes}),
         "review": True,
         "archive": {"root": str(workplace.archive)},
         "scenario": {"$ref": {"block_document_slug": "scenario-credentials/reviewed"}},
@@ -122,3 +125,79 @@ async def test_a_suspended_run_survives_its_worker(
     prompts = [job["request"]["prompt"] for job in sandbox.jobs()]
     assert sorted(prompts[:3]) == ["a blue teapot", "a green teapot", "a red teapot"]
     assert prompts[3:] == ["a glass teapot", "Turn it into a watercolor.", "Turn it into a watercolor."]
+
+
+async def crash(client: PrefectClient, run_id: UUID) -> None:
+    """Does what a worker that is killed as soon as it has begun a run leaves behind, and what our automation does."""
+    states: list[State[Any]] = [Pending(), Running(), Crashed(), Scheduled(name="AwaitingRetry")]
+    for state in states:
+        await client.set_flow_run_state(run_id, state)
+
+
+def shown_labels(form: Form) -> list[tuple[str, str]]:
+    """The numbers and texts on the page above a form."""
+    return re.findall(r"\*\*(\w+)\*\*<br>([^|\n]+?) *(?=\||\n|$)", form.page)
+
+
+@pytest.mark.timeout(400)  # three workers, each run a process that imports Prefect
+async def test_an_answer_survives_a_crash_and_means_what_was_shown(
+    workplace: Workplace, sandbox: Sandbox, settings: dict[str, str], tmp_path: Path
+) -> None:
+    """A picture that came in late moves the numbers, but an answer is for those that were shown; the new one is next.
+
+    What this run saw fail is not bought again. A review that timed out can be retried, and the question is put anew.
+    """
+    sandbox.fault("job_slow", match="red", seconds=15)
+    sandbox.fault("job_fails", match="black", error="no")
+    brief = {"prompts": "a {red|blue|black|green} teapot", "edits": [], "job_timeout_seconds": 6}
+    async with get_client() as client:
+        deployment = await deploy(client)
+        known = {run.id for run in await client.read_flow_runs()}
+        run = await client.create_flow_run_from_deployment(deployment, parameters=await parameters(workplace, **brief))
+        with worker(settings, tmp_path):
+            form = await form_of(client, await waiting_run(client, known, "Suspended"))
+        assert form is not None
+        assert shown_labels(form) == [("1", "a blue teapot"), ("2", "a green teapot")]
+
+        await client.resume_flow_run(
+            run.id, run_input={"reject": "1", "again": [{"number": "2", "prompt": "a glass teapot"}]}
+        )
+        await crash(client, run.id)
+        with worker(settings, tmp_path):
+            form = await form_of(client, await waiting_run(client, known, "Suspended"))
+        assert form is not None
+        assert shown_labels(form) == [("1", "a red teapot"), ("4", "a glass teapot")]
+
+        await client.set_flow_run_state(run.id, Failed(message="The flow was suspended and never resumed."))
+        await client.set_flow_run_state(run.id, Scheduled(name="AwaitingRetry"))
+        with worker(settings, tmp_path):
+            again = await form_of(client, await waiting_run(client, known, "Suspended"))
+            assert again is not None
+            assert shown_labels(again) == shown_labels(form)
+            resumed = await client.resume_flow_run(run.id, run_input={"reject": "1"})
+            assert resumed.status.value == "ACCEPT"
+            over = await ended(client, run.id)
+        assert over.state is not None
+        assert over.state.type is StateType.COMPLETED, over.state.message
+        assert over.run_count == 3  # begun, queued after a crash, retried; a resumption does not count
+
+    first, second = decisions(workplace)
+    texts = prompts_of(workplace)
+    assert [texts[sha256] for sha256 in first.shown] == ["a blue teapot", "a green teapot"]
+    assert [texts[sha256] for sha256 in first.rejected] == ["a blue teapot"]
+    assert [(texts[each.sha256], each.prompt) for each in first.again] == [("a green teapot", "a glass teapot")]
+    assert [texts[sha256] for sha256 in second.shown] == ["a red teapot", "a glass teapot"]
+    assert [texts[sha256] for sha256 in second.rejected] == ["a red teapot"]
+    assert sorted(job["request"]["prompt"] for job in sandbox.jobs()) == [
+        "a black teapot",
+        "a blue teapot",
+        "a glass teapot",
+        "a green teapot",
+        "a red teapot",
+    ]
+
+
+def prompts_of(workplace: Workplace) -> dict[str, str]:
+    """The text of every archived picture, by its SHA-256."""
+    records = [json.loads(file.read_bytes()) for file in (workplace.archive / "records").glob("*/*.json")]
+    return {record["sha256"]: record["request"]["prompt"] for record in records}

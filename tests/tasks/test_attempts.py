@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from blocks.archive.ledger import LedgerEntry, ShotState
 from blocks.provider import Money
-from tasks.attempts import attempt_after, may_try_again
+from tasks.attempts import attempt_after, failed_since, may_try_again
 
 
 def usd(amount: int) -> Money:
@@ -76,3 +76,22 @@ def test_a_run_goes_on_with_what_is_open_and_begins_anew_after_an_end(state: Sho
     entry = failed_entry(attempt=2).model_copy(update={"state": state})
 
     assert (attempt_after(entry), attempt_after(None)) == (attempt, 0)
+
+
+@pytest.mark.parametrize(
+    ("state", "hours", "expected"),
+    [
+        (ShotState.FAILED, 1, True),
+        (ShotState.FAILED, -1, False),
+        (ShotState.RELEASED, 1, False),
+        (ShotState.LOST, 1, False),
+        (ShotState.RUNNING, 1, False),
+    ],
+)
+def test_a_run_that_begins_again_leaves_what_it_saw_fail(state: ShotState, hours: int, expected: bool) -> None:
+    """What an earlier run saw fail, what was never bought and what is open is its business as before."""
+    entry = failed_entry(retryable=True).model_copy(update={"state": state})
+
+    assert failed_since(entry, entry.updated_at - timedelta(hours=hours)) is expected
+    assert not failed_since(entry, None)
+    assert not failed_since(None, entry.updated_at)

@@ -41,7 +41,7 @@ async def test_a_decision_is_kept_as_it_was_made(studio_with: StudioWith, tmp_pa
         assert await decisions_of(studio) == (decision(),)
     file = tmp_path / "archive" / decision_key(decision_id(decision()))
     written = json.loads(file.read_bytes())
-    assert (written["format"], written["note"]) == (1, "too dull")
+    assert (written["format"], written["note"]) == (2, "too dull")
     assert file.stat().st_mode & 0o222 == 0
 
 
@@ -69,7 +69,7 @@ async def test_decisions_belong_to_their_edition(studio_with: StudioWith) -> Non
     [
         (b"{", "is damaged: bring it back from a backup, or remove it to forget it."),
         (b'{"format": 1}', "is damaged"),
-        (b'{"format": 2, "stars": 5}', "has format 2; this version reads formats up to 1: update Kleinbild."),
+        (b'{"format": 3, "mood": 5}', "has format 3; this version reads formats up to 2: update Kleinbild."),
     ],
 )
 async def test_what_cannot_be_read_is_said(studio_with: StudioWith, data: bytes, message: str) -> None:

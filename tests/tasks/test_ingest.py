@@ -15,7 +15,7 @@ from tasks.archive import read_record
 from tasks.gate.admit import Expected, admit
 from tasks.gate.quarantine import Quarantined
 from tasks.ingest import ingest
-from tasks.models import Shot, sha256_of
+from tasks.models import Checks, Shot, sha256_of
 from tasks.purchase import Purchase
 from tasks.studio import Studio
 from tests.conftest import Sandbox
@@ -219,3 +219,17 @@ async def test_an_unknown_bill_stays_unknown(studio: Studio, edit_of: ShotOf) ->
     (record,) = await ingest(edit_of(), status, studio)
     assert (record.cost, status.billed) == (None, None)
     assert record.cost != Decimal(0)
+
+
+async def test_what_content_credentials_say_is_noted(
+    studio: Studio, shot_of: ShotOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the bytes as they came, behind the gate and before the record is written for ever."""
+
+    def read(checks: Checks, data: bytes) -> Checks:
+        return checks.model_copy(update={"credentials_issuer": "A vendor", "credentials_state": sha256_of(data)})
+
+    monkeypatch.setattr(module, "with_credentials", read)
+    (record,) = await ingest(shot_of(), await finished(shot_of(), studio), studio)
+
+    assert (record.checks.credentials_issuer, record.checks.credentials_state) == ("A vendor", record.sha256)

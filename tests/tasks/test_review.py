@@ -97,6 +97,38 @@ def test_an_answer_that_contradicts_itself_is_refused(question: Question, answer
     assert str(refusal.value) == message
 
 
+def test_an_answer_goes_by_the_numbers_of_its_time(question: Question, image_of: ImageOf) -> None:
+    """A picture that came in between moves all numbers and the verdicts; nobody saw it, and nothing is said of it."""
+    first, second, repeat, fourth = question.candidates
+    late = Candidate(label="1", image=image_of(sha256="9" * 64))
+    now = question.model_copy(
+        update={
+            "candidates": (
+                late,
+                first.model_copy(update={"label": "2", "is_asked": False}),
+                second.model_copy(update={"label": "3"}),
+                repeat.model_copy(update={"label": "4", "is_asked": True}),
+                fourth.model_copy(update={"label": "5"}),
+            )
+        }
+    )
+
+    put = now.as_shown(question.shown)
+    answer = Answer(reject="1", again=(Again(number="2", prompt="a cup"),))
+
+    assert put == question
+    assert understand(put, answer) == understand(question, answer)
+    assert decision_of(put, understand(put, answer)).shown == (sha(1), sha(2), sha(4))
+
+
+def test_a_picture_that_is_gone_cannot_be_meant(question: Question) -> None:
+    """Its number stays its own: it does not pass to another picture."""
+    left = question.model_copy(update={"candidates": question.candidates[1:]})
+
+    with pytest.raises(UnclearAnswer, match=r"1 cannot be meant here; the frames are 2, 3, 4\."):
+        understand(left.as_shown(question.shown), Answer(reject="1"))
+
+
 def test_the_same_text_again_is_refused(question: Question, image_of: ImageOf) -> None:
     """With the same seed and text the provider would be paid for the same picture."""
     image = image_of()

@@ -1,13 +1,13 @@
 """What the server does by itself: tried on a real one, with seconds for minutes and hours."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Crashed
+from prefect.states import Crashed, Scheduled, Suspended
 
 from deployments.automations import MAX_STARTS, Terms, automations
 from deployments.deploy import kept_notifications, put_automation
@@ -51,6 +51,45 @@ async def test_a_run_whose_machine_dies_is_finished_elsewhere(client: PrefectCli
         "Completed",
     ]
     assert bought(sandbox_url) == paid
+
+
+async def heartbeat(client: PrefectClient, run: FlowRun) -> None:
+    """Sends what the engine of a run sends every 30 seconds; its thread ends a while after the run was suspended."""
+    deployment = await client.read_deployment(run.deployment_id) if run.deployment_id else None
+    related = [
+        {"prefect.resource.id": f"prefect.deployment.{run.deployment_id}", "prefect.resource.role": "deployment"},
+        *(
+            {"prefect.resource.id": f"prefect.tag.{tag}", "prefect.resource.role": "tag"}
+            for tag in (deployment.tags if deployment else [])
+        ),
+    ]
+    await tell("prefect.flow-run.heartbeat", {"prefect.resource.id": f"prefect.flow-run.{run.id}"}, {}, related)
+
+
+@pytest.mark.usefixtures("short_automations", "nobody_works")
+async def test_a_late_heartbeat_wakes_no_run_that_waits(client: PrefectClient) -> None:
+    """A run that was suspended for a review, or is back in the queue, is not marked when a last heartbeat trails in."""
+    on_demand = (await ids(client))["campaign/on-demand"]
+    suspended, queued, running = [await client.create_flow_run_from_deployment(on_demand) for _ in range(3)]
+    for run in (suspended, queued, running):
+        await started(client, run)
+    await client.set_flow_run_state(suspended.id, Suspended(timeout_seconds=3600, pause_key="review"))
+    await client.set_flow_run_state(queued.id, Crashed())
+    await in_state(client, queued, "AwaitingRetry")
+    await client.set_flow_run_state(queued.id, Scheduled(scheduled_time=datetime.now(UTC) + timedelta(hours=1)))
+    for run in (suspended, queued, running):
+        await heartbeat(client, run)
+
+    await in_state(client, running, "AwaitingRetry")  # noticed by the same trigger, at the same time
+
+    assert [state.name for state in await client.read_flow_run_states(running.id)][2:] == [
+        "Running",
+        "Silent",
+        "Crashed",
+        "AwaitingRetry",
+    ]
+    assert (await client.read_flow_run(suspended.id)).state_name == "Suspended"
+    assert (await client.read_flow_run(queued.id)).state_name == "Scheduled"
 
 
 @pytest.mark.usefixtures("short_automations", "nobody_works")

@@ -6,8 +6,9 @@ import pytest
 
 from blocks.errors import BriefError
 from blocks.provider import Money, PictureRequest
-from flows.cli import console
-from flows.questions import Plan, Provenance
+from flows.cli import console, image_pages
+from flows.questions import Plan
+from flows.showing import Provenance
 from tasks.estimate import Estimate, EstimateLine
 from tasks.models import Binding, CampaignResult, Checks, Cost, Failure, ImageRecord, Prompt, Verdict
 from tasks.progress import Progress
@@ -73,7 +74,7 @@ def everything_shown(text: str, record: ImageRecord) -> None:
     record = record.model_copy(update={"prompt": prompt, "request": request, "edition": text})
     console.show_plan(Plan(title=text, prompts=(prompt,), combinations=1, estimate=Estimate(lines=()), already_made=0))
     console.show_result(result(failure(text), archive=text, contact_sheet=text, edition=text))
-    console.show_image(Provenance(record=record, verdicts=(), edits=(), file=text), as_json=False)
+    image_pages.show_image(Provenance(record=record, verdicts=(), edits=(), file=text), as_json=False)
     console.show_error(BriefError(text))
 
 

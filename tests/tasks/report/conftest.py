@@ -199,6 +199,7 @@ class Studio:
         """Hands over everything made so far."""
         values: dict[str, object] = {
             "title": title,
+            "archive_id": "0123456789abcdef" * 2,
             "campaign": "teapots",
             "edition": "2025-11",
             "images": tuple(self.images),

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from tasks.models import Binding, Prompt, ReferenceUse, Verdict
 from tasks.report.arrange import build_view, number_frames, pictures_of
-from tasks.report.view import Family, Words, highlight, label_order
+from tasks.report.view import Family, label_order
+from tasks.report.wording import Words, highlight
 
 
 def labels(family: Family) -> list[list[str]]:

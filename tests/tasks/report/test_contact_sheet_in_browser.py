@@ -1,31 +1,28 @@
 """The page in a real browser, opened from disk as people do."""
 
+import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from blocks.archive.folder_store import FolderStore
+from tasks.decision_file import Mark, read_decision_file
 from tasks.report import make_contact_sheet
+from tasks.report.arrange import build_view
+from tests.tasks.report.browsing import CHROMIUM, opened
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 BROKEN_IN_VIEW = """() => [...document.images].filter((image) => {
     const box = image.getBoundingClientRect();
     const inView = image.checkVisibility() && box.height > 0 && box.bottom > 0 && box.top < innerHeight
         && box.right > 0 && box.left < innerWidth;
     return inView && !(image.complete && image.naturalWidth > 0);
 }).map((image) => image.outerHTML)"""
+
+LABELS = "(figures) => figures.map((figure) => figure.querySelector('.edge b').textContent)"
 
 pytestmark = [
     pytest.mark.browser,
@@ -45,20 +42,9 @@ async def sheet_file(furnished: Any, tmp_path: Path, hostile: str) -> Path:
 
 @pytest.fixture
 async def page(sheet_file: Path) -> AsyncIterator[Page]:
-    """The opened page; afterwards: no complaint in the console, no request but for files."""
-    complaints: list[str] = []
-    asked: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        await page.goto(sheet_file.as_uri())
+    """The opened page."""
+    async with opened(sheet_file) as page:
         yield page
-        await browser.close()
-    assert complaints == []
-    assert [url for url in asked if not url.startswith("file://")] == []
 
 
 async def test_every_picture_in_view_is_there(page: Page) -> None:
@@ -104,7 +90,7 @@ async def test_words_and_toggles_narrow_the_sheet(page: Page) -> None:
     await page.keyboard.press("Escape")
     await expect(page.locator("#count")).to_have_text("39 of 39")
 
-    for toggle, count in (("keepers", 30), ("duplicates", 9), ("edits", 7), ("all", 39)):
+    for toggle, count in (("keepers", 30), ("duplicates", 9), ("edits", 5), ("rejected", 0), ("all", 39)):
         await page.locator(".show").get_by_text(toggle, exact=True).click()
         await expect(page.locator("#count")).to_have_text(f"{count} of 39")
 
@@ -112,8 +98,23 @@ async def test_words_and_toggles_narrow_the_sheet(page: Page) -> None:
     await expect(page.get_by_text("No picture matches.")).to_be_visible()
 
 
-async def test_the_lightbox_shows_originals_one_after_the_other(page: Page) -> None:
-    """Arrows walk, B shows the picture before the edit, Escape closes; the address names the frame."""
+async def test_lists_narrow_the_sheet_further(page: Page) -> None:
+    """Provider, step and every axis of the prompts can be chosen, together; one button takes all of it back."""
+    await page.get_by_text("Filters").click()
+    await page.locator('select[data-axis="glaze"]').select_option("cobalt")
+    await expect(page.locator("#count")).to_have_text("10 of 39")
+    await page.locator('[data-filter="provider"]').select_option("sunra")
+    await expect(page.locator("#count")).to_have_text("2 of 39")
+    await page.locator('[data-filter="step"]').select_option("2")
+    await expect(page.locator("#count")).to_have_text("1 of 39")
+    await expect(page.locator("#chosen")).to_have_text("3")
+    assert await page.locator(".strip .frame:not(.off)").evaluate_all(LABELS) == ["1B"]
+    await page.locator("#clear").click()
+    await expect(page.locator("#count")).to_have_text("39 of 39")
+
+
+async def test_the_large_view_shows_originals_one_after_the_other(page: Page) -> None:
+    """Arrows walk, B shows the picture before the edit, C slides, Escape closes; the address names the frame."""
     await page.get_by_role("button", name="Open frame 1A").click()
     lightbox = page.locator("#lightbox")
     await expect(lightbox.locator("#number")).to_have_text("1A")
@@ -122,6 +123,9 @@ async def test_the_lightbox_shows_originals_one_after_the_other(page: Page) -> N
     await page.keyboard.press("b")
     await _loaded(page)
     assert await page.locator("#large").get_attribute("src") not in {edited, None}
+    await page.keyboard.press("c")
+    await expect(lightbox.locator(".compare .tag")).to_have_text(["1", "1A"])
+    await page.keyboard.press("c")
     await page.keyboard.press("ArrowRight")
     await expect(lightbox.locator("#number")).to_have_text("1B")
     await expect(lightbox.locator(".words")).to_have_text("Make it neon light from the left.")
@@ -129,6 +133,163 @@ async def test_the_lightbox_shows_originals_one_after_the_other(page: Page) -> N
     assert page.url.endswith("#1B")
     await page.keyboard.press("Escape")
     await expect(lightbox).to_be_hidden()
+
+
+async def test_the_large_view_shows_where_a_picture_comes_from(page: Page) -> None:
+    """Parents on the left, references above, children on the right; each of them is one click away."""
+    await page.get_by_role("button", name="Open frame 1A").click()
+    lineage = page.locator("#lineage")
+    for place, labels in (("parents", ["1"]), ("given", ["product", "style"]), ("this", ["1A"]), ("children", ["1B"])):
+        await expect(lineage.locator(f".{place} .miniature")).to_have_text(labels)
+    await lineage.get_by_role("button", name="Show frame product").click()
+    await expect(page.locator("#about .words")).to_have_text("Reference: product")
+    await page.keyboard.press("ArrowLeft")
+    await expect(page.locator("#number")).to_have_text("1A")
+
+
+async def test_a_duplicate_leads_to_its_keeper(page: Page) -> None:
+    """The large view says how far they are apart, and which one is kept; the keeper shows its duplicates."""
+    await page.locator(".show").get_by_text("duplicates", exact=True).click()
+    duplicate = page.locator(".folded .duplicate").first
+    said = await duplicate.locator(".verdict b").text_content() or ""
+    await duplicate.locator(".open").click()
+    await expect(page.locator("#about .verdict b")).to_have_text(said)
+    label = await page.locator("#number").text_content()
+    await page.locator("#about .verdict .link").click()
+    assert label in await page.locator("#about .row .miniature").all_text_contents()
+
+
+async def test_any_two_properties_span_a_grid(page: Page) -> None:
+    """Axes of the prompts first; seed, step, reference and the others by choice; the filter holds here too."""
+    await page.keyboard.press("g")
+    await expect(page.locator("#grid-said")).to_have_text("5 × 4")
+    heads = ["cobalt", "celadon", "oxblood", "tenmoku", "none"]
+    assert await page.locator(".columnheader").all_text_contents() == heads
+    assert await page.locator(".rowheader").all_text_contents() == ["morning", "dusk", "neon", "none"]
+    assert await page.locator("#sheet").is_hidden()
+    await page.locator("#across").select_option("step")
+    await page.locator("#down").select_option("reference")
+    assert await page.locator(".rowheader").all_text_contents() == ["none", "product + style"]
+    await page.locator(".show").get_by_text("edits", exact=True).click()
+    await expect(page.locator("#grid-said")).to_have_text("2 × 1")
+    assert await page.locator("#grid .frame").count() == 5
+    await page.locator("#grid .open").first.click()
+    await expect(page.locator("#place")).to_have_text("1 of 5")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("g")
+    assert await page.locator("#sheet").is_visible()
+
+
+async def test_marks_are_made_with_keys_and_kept(page: Page) -> None:
+    """Arrows walk from picture to picture; stars, reject and keep are there after the page is opened again."""
+    for key in ("ArrowRight", "ArrowRight", "3", "ArrowRight", "x", "ArrowDown", "k"):
+        await page.keyboard.press(key)
+    await expect(page.locator("#marked")).to_have_text("3 marked")
+    await page.reload()
+    await expect(page.locator("#marked")).to_have_text("3 marked")
+
+    assert await page.locator("#sheet .frame[data-stars='3']").evaluate_all(LABELS) == ["1A"]
+    assert await page.locator("#sheet .frame.rejected").evaluate_all(LABELS) == ["1B"]
+    assert await page.locator("#sheet .frame[data-kept]").count() == 1
+    for toggle, count in (("rejected", 1), ("starred", 1), ("keepers", 29)):
+        await page.locator(".show").get_by_text(toggle, exact=True).click()
+        await expect(page.locator("#count")).to_have_text(f"{count} of 39")
+
+
+async def test_marks_said_twice_are_taken_back(page: Page) -> None:
+    """The same star again, 0, X and K again: nothing is left to be saved."""
+    await page.keyboard.press("ArrowRight")
+    for keys in ("55", "40", "xx", "kk"):
+        await page.keyboard.press(keys[0])
+        await expect(page.locator("#marked")).to_have_text("1 marked")
+        await page.keyboard.press(keys[1])
+        await expect(page.locator("#marked")).to_have_text("Marks")
+
+
+async def test_marks_are_saved_as_a_file_that_the_archive_takes_in(page: Page, tmp_path: Path, furnished: Any) -> None:
+    """Buttons do what keys do; the file holds what was marked, for this archive, campaign and edition."""
+    await page.get_by_role("button", name="Open frame 1A").click()
+    await page.get_by_role("button", name="4 stars").click()
+    await page.keyboard.press("ArrowRight")
+    await page.get_by_role("button", name="Reject").click()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("s")
+    await expect(page.locator("#marks-said")).to_have_text(
+        "2 pictures marked: 1 with stars, 1 rejected. Not saved to a file yet."
+    )
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Save decisions file").click()
+    saved = tmp_path / (await download.value).suggested_filename
+    await (await download.value).save_as(saved)
+
+    file = read_decision_file(saved.read_bytes(), saved.name)
+    by_label = {frame.label: frame.sha256 for frame in build_view(furnished.sheet()).frames}
+    assert (file.archive, file.campaign, file.edition) == ("0123456789abcdef" * 2, "teapots", "2025-11")
+    assert abs((datetime.now(UTC) - file.saved_at).total_seconds()) < 600
+    assert file.marks == (Mark(sha256=by_label["1A"], stars=4), Mark(sha256=by_label["1B"], verdict="reject"))
+    await expect(page.locator("#marks-said")).to_contain_text("Saved to a file.")
+    command = f"python -m flows decide {saved.name} --archive '{tmp_path / 'archive'}'"
+    await expect(page.locator("#command")).to_have_text(command)
+
+
+async def test_what_others_wrote_into_the_browsers_memory_is_checked(page: Page, furnished: Any) -> None:
+    """Pages from disk share one memory: marks of strangers, of no kind and on no picture of ours are passed over."""
+    name = f"kleinbild-marks/{'0123456789abcdef' * 2}/teapots/2025-11"
+    good, other = furnished.images[0].sha256, furnished.images[3].sha256
+    marks = {good: {"stars": 2, "verdict": "delete"}, other: {"stars": 99}, "<b>": {"stars": 1}, "d" * 64: {"stars": 1}}
+    for text, shown in ((json.dumps({"marks": marks}), "1 marked"), ("{", "Marks"), ('{"marks": 7}', "Marks")):
+        await page.evaluate("([name, text]) => localStorage.setItem(name, text)", [name, text])
+        await page.reload()
+        await expect(page.locator("#marked")).to_have_text(shown)
+
+
+async def test_a_browser_without_memory_says_so(sheet_file: Path) -> None:
+    """Marks work, can be saved, and nobody finds out too late that they are not kept."""
+    async with opened(sheet_file) as page:
+        await page.add_init_script("Storage.prototype.setItem = () => { throw new DOMException('full') }")
+        await page.reload()
+        await page.keyboard.press("ArrowRight")
+        await page.keyboard.press("5")
+        await expect(page.locator("#marks-trouble")).to_be_visible()
+        await expect(page.locator("#marks-said")).to_contain_text("1 picture marked")
+
+
+async def test_the_keys_are_explained(page: Page) -> None:
+    """Whoever presses ? finds them, and other keys do nothing meanwhile."""
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    await page.keyboard.press("g")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#help")).to_be_hidden()
+    assert await page.locator("#sheet").is_visible()
+
+
+async def test_every_control_has_a_name(page: Page) -> None:
+    """Screen readers say what each button, field and list is for."""
+    unnamed = await page.evaluate(
+        """() => [...document.querySelectorAll('button, input, select, dialog, [role=group], [role=region]')]
+            .filter((each) => !(each.ariaLabel || each.textContent.trim() || each.closest('label')?.textContent.trim()
+                || each.getAttribute('aria-labelledby')))
+            .map((each) => each.outerHTML)"""
+    )
+    assert unnamed == []
+
+
+async def test_a_finger_turns_the_page(sheet_file: Path) -> None:
+    """On a phone the large view is wiped through, and nothing is wider than the screen."""
+    async with opened(sheet_file, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as page:
+        await page.get_by_role("button", name="Open frame 1A").tap()
+        await expect(page.locator("#number")).to_have_text("1A")
+        await page.evaluate(
+            """() => {
+                const box = document.querySelector('.window');
+                const at = (x) => [new Touch({ identifier: 1, target: box, clientX: x, clientY: 200 })];
+                box.dispatchEvent(new TouchEvent('touchstart', { touches: at(300), changedTouches: at(300) }));
+                box.dispatchEvent(new TouchEvent('touchend', { touches: [], changedTouches: at(100) }));
+            }"""
+        )
+        await expect(page.locator("#number")).to_have_text("1B")
+        assert await page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 async def test_an_address_with_a_frame_opens_it(page: Page) -> None:

@@ -1,14 +1,17 @@
 import base64
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from typing import Any
 
+from tasks.models import Binding, Prompt, ReferenceUse
+from tasks.opinions import Opinion
 from tasks.report.arrange import build_view
 from tasks.report.page import render_page
 
-ADDRESSES = {"src", "href", "srcset", "action", "poster", "data-full", "data-parent"}
-MADE_BY_US = {"script": 1, "style": 1, "iframe": 0, "object": 0, "embed": 0, "base": 0, "form": 0, "link": 0}
+ADDRESSES = {"src", "href", "srcset", "action", "poster"}
+MADE_BY_US = {"script": 2, "style": 1, "iframe": 0, "object": 0, "embed": 0, "base": 0, "form": 0, "link": 0}
 
 
 class Reader(HTMLParser):
@@ -24,16 +27,38 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Keeps an element with its attributes."""
         self.elements.append((tag, dict(attrs)))
-        self._inside = tag
+        self._inside = "island" if ("id", "island") in attrs else tag
 
     def handle_endtag(self, tag: str) -> None:
         """Leaves a script or style."""
         self._inside = ""
+        self.elements.append((f"/{tag}", {}))
 
     def handle_data(self, data: str) -> None:
         """Keeps the text of scripts and styles."""
-        if self._inside in {"script", "style"}:
+        if self._inside in {"script", "style", "island"}:
             self.raw[self._inside] = self.raw.get(self._inside, "") + data
+
+    @property
+    def island(self) -> Any:
+        """The facts that the page's script works on."""
+        return json.loads(self.raw["island"])
+
+    def outline(self, outermost: str) -> list[str]:
+        """The elements inside of another one, as tags with classes, two spaces for each level."""
+        lines: list[str] = []
+        depth: int | None = None
+        for tag, attrs in self.elements:
+            if tag == outermost:
+                depth = 0
+            elif depth is not None and tag == f"/{outermost}":
+                break
+            elif depth is not None and tag.startswith("/"):
+                depth -= 1
+            elif depth is not None:
+                lines.append("  " * depth + ".".join([tag, *(attrs.get("class") or "").split()]))
+                depth += tag not in {"img", "input"}
+        return lines
 
     def meta(self, key: str, name: str) -> str:
         """The content of the meta element whose attribute `key` is `name`."""
@@ -45,17 +70,17 @@ def page_of(studio: Any, **changes: object) -> str:
 
 
 def test_the_page_needs_no_network(furnished: Any) -> None:
-    """Every address is relative and leads to a thumbnail, an object or a record of this archive."""
+    """Every address is relative and leads to a thumbnail of this archive; script makes the others of SHA-256s alone."""
     reader = Reader(page_of(furnished))
     found = [value for _, attrs in reader.elements for name, value in attrs.items() if name in ADDRESSES and value]
 
-    allowed = re.compile(
-        r"\.\./\.\./\.\./(thumbnails/[0-9a-f]{2}/[0-9a-f]{64}\.jpg|objects/[0-9a-f]{2}/[0-9a-f]{64}|records/[0-9a-f]{2}/[0-9a-f]{64}\.json)"
-    )
-    assert len(found) > 100
+    allowed = re.compile(r"\.\./\.\./\.\./thumbnails/[0-9a-f]{2}/[0-9a-f]{64}\.jpg")
+    assert len(found) > 40
     assert [value for value in found if not allowed.fullmatch(value)] == []
     assert "url(" not in reader.raw["style"]
     assert "@import" not in reader.raw["style"]
+    assert {len(item["sha"]) for item in reader.island["items"]} == {64}
+    assert [word for word in ("fetch(", "XMLHttpRequest", "innerHTML", "eval(") if word in reader.raw["script"]] == []
 
 
 def test_the_policy_allows_this_very_style_and_script_and_nothing_else(furnished: Any) -> None:
@@ -64,6 +89,8 @@ def test_the_policy_allows_this_very_style_and_script_and_nothing_else(furnished
     hashes = {
         tag: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for tag, text in reader.raw.items()
     }
+    scripts = [attrs for tag, attrs in reader.elements if tag == "script"]
+    assert scripts == [{"type": "application/json", "id": "island"}, {}]
 
     assert reader.meta("http-equiv", "Content-Security-Policy") == (
         "default-src 'none'; img-src 'self' file:; "
@@ -84,8 +111,9 @@ def test_hostile_texts_stay_texts(studio: Any, hostile: str) -> None:
     assert {tag: tags.count(tag) for tag in MADE_BY_US} == MADE_BY_US
     handlers = [name for _, attrs in reader.elements for name in attrs if name.startswith("on") or name == "style"]
     assert handlers == []
-    texts = [attrs["data-text"] or "" for _, attrs in reader.elements if "data-text" in attrs]
-    assert any(hostile.casefold() in text for text in texts)
+    assert [prompt["text"] for prompt in reader.island["prompts"]] == ["plain", hostile]
+    assert (reader.island["campaign"], reader.island["edition"]) == (hostile, hostile)
+    assert not set(reader.raw["island"]) & set("<>&\u2028\u2029")
 
 
 def test_every_picture_keeps_its_place_while_it_loads(furnished: Any) -> None:
@@ -135,13 +163,130 @@ def test_the_figures_are_those_of_the_campaign(furnished: Any) -> None:
 def test_a_rejected_picture_is_shown_as_such(studio: Any) -> None:
     """It stays on the page with its number and the reason, crossed out, and is no keeper of its family."""
     studio.add("a pot")
-    rejected = studio.add("a jug")
+    studio.add("a jug")
     verdict = studio.verdicts[1].model_copy(update={"kind": "rejected", "reason": "rejected in review"})
     view = build_view(studio.sheet(verdicts=(studio.verdicts[0], verdict)))
-    page = render_page(view)
+    reader = Reader(page := render_page(view))
 
-    assert f'<figure class="frame rejected" data-label="2" data-sha="{rejected.sha256}"' in page
-    assert page.count("rejected in review") == 2  # under the picture, and in the lightbox
-    assert '<input type="radio" name="show" value="rejected">' in page
+    assert '<figure class="frame rejected" data-i="1">' in page
+    assert '<p class="verdict"><b dir="auto">rejected in review</b></p>' in page
+    assert [item.get("reason", "") for item in reader.island["items"]] == ["", "rejected in review"]
     assert [family.keepers for section in view.sections for family in section.families] == [1, 0]
-    assert 'value="rejected"' not in page_of(studio)
+
+
+def test_a_flagged_picture_asks_to_be_looked_at(studio: Any) -> None:
+    """A placeholder that came in the place of a picture is easily passed over among hundreds."""
+    image = studio.add("a pot")
+    flagged = image.model_copy(update={"checks": image.checks.model_copy(update={"flags": ("flat", "black")})})
+    page = page_of(studio, images=(flagged,))
+
+    assert '<figure class="frame keeper flagged" data-i="0">' in page
+    assert "all black: perhaps a placeholder" in page
+    assert '<div class="bad"><dt>flagged</dt><dd>1</dd></div>' in page
+    assert 'name="show" value="flagged"' in page
+    assert 'value="flagged"' not in page_of(studio)
+
+
+def test_what_people_said_before_is_on_the_page(studio: Any) -> None:
+    """Stars and pictures that were kept by name come back on the next sheet."""
+    image = studio.add("a pot")
+    opinions = (Opinion(sha256=image.sha256, stars=4, is_kept=True),)
+    page = page_of(studio, opinions=opinions)
+
+    assert 'data-i="0" data-stars="4" data-kept>' in page
+    assert (Reader(page).island["items"][0]["stars"], Reader(page).island["items"][0]["kept"]) == (4, True)
+
+
+def test_words_that_changed_from_edit_to_edit_are_marked(studio: Any) -> None:
+    """A variant of the instruction before shows what is new in it; the first edit has none before it."""
+    first = studio.add("a pot")
+    dusk = studio.add("a pot", parent=first, instruction="Change the light to dusk; keep the pot.")
+    studio.add("a pot", parent=dusk, instruction="Change the light to <neon>; keep the pot.")
+    page = page_of(studio)
+
+    assert "Change the light to dusk; keep the pot.</p>" in page
+    assert "Change the light to <del>dusk</del><ins>&lt;neon&gt;</ins>; keep the pot.</p>" in page
+
+
+def test_the_island_says_everything_once(studio: Any) -> None:
+    """Shared texts stand in tables; what is left at its default is not written."""
+    style = ReferenceUse(role="style", sha256="d" * 64)
+    studio.references.append(style)
+    axes = (Binding(name="glaze", value="cobalt"),)
+    first = studio.add(Prompt(text="a cobalt pot", template="a {glaze} pot", bindings=axes))
+    edited = studio.add(first.prompt, parent=first, instruction="Make it dusk.", repeats=first, distance_bits=5)
+    island = Reader(page_of(studio)).island
+
+    made = {"prompt": 0, "made": "2025-11-20 10:16"}
+    assert island == {
+        "archive": "0123456789abcdef" * 2,
+        "campaign": "teapots",
+        "edition": "2025-11",
+        "prompts": [{"text": "a cobalt pot", "axes": [["glaze", "cobalt"]]}],
+        "texts": ["Make it dusk."],
+        "settings": [
+            {
+                "provider": "scenario",
+                "model": "model_bfl-flux-2-klein-4b",
+                "size": [48, 32],
+                "rows": [["steps", "4"], ["cost", "5 CU"]],
+            },
+            {
+                "provider": "sunra",
+                "model": "flux-2-klein-4b/edit",
+                "size": [48, 32],
+                "rows": [["steps", "4"], ["cost", "0.014 USD"]],
+            },
+        ],
+        "items": [
+            {"label": "1", "sha": first.sha256, "settings": 0, "seed": first.request.seed, "job": "job-0", **made},
+            {
+                "label": "1A",
+                "sha": edited.sha256,
+                "state": "duplicate",
+                "text": 0,
+                "settings": 1,
+                "seed": edited.request.seed,
+                "step": 1,
+                "job": "job-1",
+                "parent": first.sha256,
+                "references": ["d" * 64],
+                "keeper": first.sha256,
+                "bits": 5,
+                "reason": "the same composition, another grain",
+                **made,
+            },
+            {"label": "style", "sha": "d" * 64, "state": "reference"},
+        ],
+    }
+
+
+def test_the_sheet_has_few_elements_for_each_picture(studio: Any) -> None:
+    """The structure as a whole: a page of thousands is quick only while each picture is this little."""
+    first = studio.add("a pot")
+    studio.add("a pot", data=None, repeats=first)
+    studio.add("a pot")
+
+    assert Reader(page_of(studio)).outline("main") == [
+        "section.prompt",
+        "  h2",
+        "  div.frames",
+        *("    " + line for line in FAMILY_WITH_A_REPEAT),
+        *("    " + line for line in FAMILY),
+        "p.nothing",
+    ]
+
+
+FRAME = ["p.edge", "  b", "  span", "button.open", "  img"]
+FAMILY = ["article.family", "  figure.frame.keeper", *("    " + line for line in FRAME)]
+FAMILY_WITH_A_REPEAT = [
+    *FAMILY,
+    "  details.repeats",
+    "    summary",
+    "    div.folded",
+    "      figure.frame.duplicate",
+    *("        " + line for line in FRAME),
+    "        figcaption",
+    "          p.verdict",
+    "            b",
+]

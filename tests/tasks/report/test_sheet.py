@@ -5,6 +5,9 @@ import pytest
 from PIL import Image
 
 from blocks.archive.layout import object_key, thumbnail_key
+from tasks.models import ReferenceUse
+from tasks.provenance.source_type import AI_MARK
+from tasks.provenance.splice import packet_of
 from tasks.report import ContactSheet, make_contact_sheet
 from tasks.report.sheet import sheet_folder
 
@@ -70,3 +73,16 @@ async def test_a_campaign_without_pictures_still_has_a_sheet(studio: Any) -> Non
 def test_a_campaign_never_names_a_folder_outside_the_sheets(studio: Any, campaign: str, folder: str) -> None:
     """Names are people's texts: what is no plain name is replaced, and two names never share a folder."""
     assert sheet_folder(studio.sheet(campaign=campaign)) == folder
+
+
+async def test_what_leaves_with_a_sheet_carries_the_ai_mark(furnished: Any) -> None:
+    """Thumbnails and overview are saved and posted by themselves; a photograph that was only a reference is no AI's."""
+    photograph = ReferenceUse(role="photograph", sha256=furnished.images[0].sha256[::-1])
+    furnished.store.objects[object_key(photograph.sha256)] = furnished.store.objects[
+        object_key(furnished.images[0].sha256)
+    ]
+    made = await make_contact_sheet(furnished.sheet(references=(photograph,)), furnished.store)
+
+    marked = [thumbnail_key(image.sha256) for image in furnished.images] + [made.overview_key]
+    assert [key for key in marked if AI_MARK not in furnished.store.objects[key]] == []
+    assert packet_of(furnished.store.objects[thumbnail_key(photograph.sha256)]) is None

@@ -1,11 +1,10 @@
-"""The archive's upkeep. So far: reconciling what runs that are gone have left open with the providers.
+"""Reconciles what runs that are gone have left open with the providers.
 
 A campaign does the same for its own shots whenever it is run again; this is for those that nobody runs again.
 """
 
 import asyncio
 from itertools import groupby
-from pathlib import Path
 
 from blocks.archive.block import ImageArchive
 from blocks.archive.ledger import LedgerEntry
@@ -14,7 +13,7 @@ from blocks.provider import Frozen, ProviderName
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
 from flows.accounts import credentials_for
-from flows.archives import archive_for, is_made
+from flows.archives import archive_if_any
 from flows.history import keep_history
 from flows.inputs import ArchiveInput
 from flows.runnable import runnable
@@ -58,11 +57,9 @@ async def reconcile(
     Raises:
         SetupError: There is no archive, or credentials are missing.
     """
-    block = await archive_for(archive, may_be_saved=scenario is None and sunra is None)
-    if not is_made(block):
-        if isinstance(archive, Path | str):
-            raise SetupError(f"There is no archive at {block.root}. Say where it is with --archive.")
-        return ()  # a schedule may begin before the first campaign has made its archive
+    block = await archive_if_any(archive, may_be_saved=scenario is None and sunra is None)
+    if block is None:
+        return ()
     async with block.open() as opened:
         left = [entry for entry in await opened.ledger.open_shots() if await opened.ledger.is_gone(entry.run_id)]
     done: list[Reconciled] = []
@@ -96,7 +93,7 @@ async def _reconcile_edition(
 async def _reconcile(entry: LedgerEntry, studio: Studio) -> Reconciled:
     note = ""
     try:
-        async with studio.account(_provider_of(entry)).slots:
+        async with studio.account(_provider_of(entry)).pickups:
             await _pick_up(entry, studio)
     except KleinbildError as error:  # one shot's trouble is a note beside it, and keeps nobody from the others
         note = str(error)

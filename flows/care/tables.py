@@ -1,0 +1,79 @@
+"""What the upkeep tells in the Prefect UI: one table per run, as an artifact. Prefect renders Markdown in its cells."""
+
+from collections.abc import Sequence
+
+from prefect.artifacts import acreate_table_artifact
+from prefect.context import FlowRunContext
+
+from blocks.provider import Frozen
+from tasks.rebuild import Rebuilt
+from tasks.repair import Repaired
+from tasks.report.markdown import escape
+from tasks.shown import one_line
+from tasks.sweep import Swept
+from tasks.verify import Verified
+
+MAX_ROWS = 1000
+"""Prefect stores artifacts in its database; a store that is gone would be a million rows."""
+
+MAX_DETAIL = 300
+
+
+class _Row(Frozen):
+    what: str
+    key: str
+    detail: str
+
+
+async def publish_findings(verified: Verified) -> None:
+    """Creates the artifact `verify`: everything that was found."""
+    rows = [_row(finding.kind, finding.key, finding.detail) for finding in verified.findings]
+    await _publish("verify", rows, said_of_look(verified))
+
+
+async def publish_mendings(repaired: Repaired) -> None:
+    """Creates the artifact `repair`: what was mended, and what could not be."""
+    rows = [
+        _row("mended" if each.is_mended else "left as it is", each.finding.key, f"{each.finding.detail} {each.note}")
+        for each in repaired.mendings
+    ]
+    mended = sum(each.is_mended for each in repaired.mendings)
+    await _publish("repair", rows, f"{mended} of {len(rows)} mended; {repaired.thumbnails} small copies made anew")
+
+
+async def publish_rebuilt(rebuilt: Rebuilt) -> None:
+    """Creates the artifact `rebuild`: records that could not be read."""
+    rows = [_row(finding.kind, finding.key, finding.detail) for finding in rebuilt.findings]
+    said = f"{rebuilt.records} records; {rebuilt.added} rows were new, {rebuilt.corrected} said otherwise"
+    await _publish("rebuild", rows, said)
+
+
+async def publish_swept(swept: Swept) -> None:
+    """Creates the artifact `gc`: every picture that was moved or deleted."""
+    done = {"into the trash": swept.trashed, "deleted": swept.deleted, "put back": swept.restored}
+    rows = [_row(what, sha256, "") for what, sha256s in done.items() for sha256 in sha256s]
+    said = "Only looked: nothing was changed" if swept.is_dry else "Done"
+    await _publish("gc", rows, f"{said}; {len(swept.waiting)} wait in the trash")
+
+
+def said_of_look(verified: Verified) -> str:
+    """Sums a look up in one line."""
+    share = "all" if verified.every_days == 1 else f"1/{verified.every_days}, the turn of {verified.day}"
+    damage = sum(finding.is_damage for finding in verified.findings)
+    return (
+        f"{verified.records} records, {verified.objects} objects; read {verified.looked_at} ({share}), "
+        f"{verified.read_bytes / 1e6:.1f} MB{', and decoded them' if verified.deep else ''}: "
+        f"{damage} damaged, {len(verified.findings) - damage} orphaned"
+    )
+
+
+def _row(what: str, key: str, detail: str) -> _Row:
+    return _Row(what=what, key=escape(key), detail=escape(one_line(detail, MAX_DETAIL)))
+
+
+async def _publish(key: str, rows: Sequence[_Row], said: str) -> None:
+    if FlowRunContext.get() is None:
+        return
+    left_out = f" · the first {MAX_ROWS} of {len(rows)}" if len(rows) > MAX_ROWS else ""
+    table = [row.model_dump() for row in rows[:MAX_ROWS]]
+    await acreate_table_artifact(table, key=key, description=f"{escape(said)}{left_out}")

@@ -1,0 +1,191 @@
+"""Archive -> dataset: picks pictures, copies them with their marks, and writes them in the format asked for."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, aclosing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from blocks.archive.archive import Archive
+from blocks.archive.folder_store import FolderStore
+from blocks.errors import BriefError, SetupError
+from blocks.provider import Frozen
+from blocks.signing.key import SigningKey
+from tasks.export.copies import Copier
+from tasks.export.draft import Draft, drafted
+from tasks.export.family import Family
+from tasks.export.files import ExportedFile, write_file
+from tasks.export.manifest import MANIFEST, REMARKS, Manifest, Order, contents_of, manifest_at
+from tasks.export.select import Chosen, select
+from tasks.export.terms import Terms, check
+from tasks.export.writer import open_writer
+from tasks.provenance.signing import Signer, open_signer
+
+EXPORTS = "exports"
+"""Folder of exports whose place nobody has named: in the archive's own folder, on the same disk as its pictures."""
+
+MAX_WORD = 40
+DIGEST_DIGITS = 10
+
+OnProgress = Callable[[int, int], None]
+"""Told how many pictures are done, and how many there are."""
+
+
+class Exported(Frozen):
+    """An export that is there, whole."""
+
+    folder: str
+    terms: Terms
+    pictures: int
+    files: int
+    size_bytes: int
+    is_new: bool
+    """False where it was there already, and nothing was done."""
+
+
+async def export_pictures(
+    archive: Archive,
+    terms: Terms,
+    target: Path | None = None,
+    *,
+    key: SigningKey | None = None,
+    on_progress: OnProgress = lambda done, total: None,
+) -> Exported:
+    """Exports pictures.
+
+    Args:
+        archive: Where they are.
+        terms: Which ones, and how.
+        target: A folder that does not exist yet, or is empty, or holds this very export. If left out, one is named
+            after what is in it.
+        key: For provenance `full`.
+        on_progress: Called after each picture.
+
+    Raises:
+        BriefError: No picture is meant, or something else is in the folder.
+        SetupError: A library or a certificate is missing, or the folder cannot be written.
+        ArchiveError: A picture is damaged or cannot be marked as wished; nothing was exported.
+    """
+    check(terms)
+    signing_key = _key_for(terms, key)
+    chosen = await select(archive.catalogue, terms.filter)
+    if not chosen:
+        raise BriefError(f"Nothing in the archive {archive.root} matches: {terms.filter}.")
+    order = Order(
+        archive=archive.id,
+        terms=terms,
+        contents_sha256=contents_of(chosen),
+        signed_with=signing_key and hashlib.sha256(signing_key.certificate_chain.encode()).hexdigest(),
+    )
+    place = _place_for(archive, order, target)
+    if there := await asyncio.to_thread(manifest_at, place, order):
+        return _exported(place, there, is_new=False)
+    family = await Family.of((each.record for each in chosen), archive.catalogue)
+    async with drafted(place) as draft:
+        with _signing(signing_key) as signer:
+            copier = Copier(archive, terms, family, signer, draft.aside)
+            files = await _written(copier, chosen, family, terms, draft, on_progress)
+        manifest = _manifest(order, chosen, files)
+        await asyncio.to_thread(_publish, draft, manifest)
+    return _exported(place, manifest, is_new=True)
+
+
+def name_for(order: Order) -> str:
+    """Names an export's folder after what is in it: words of plain letters, whatever campaigns are called."""
+    wanted = order.terms.filter
+    words = [_word(each) for each in (wanted.campaign or "archive", wanted.edition) if each]
+    return "-".join([*(word for word in words if word), order.terms.format, order.digest[:DIGEST_DIGITS]])
+
+
+def _word(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MAX_WORD].strip("-")
+
+
+def _place_for(archive: Archive, order: Order, target: Path | None) -> Path:
+    if target is not None:
+        return target.expanduser().absolute()
+    root = archive.store.root if isinstance(archive.store, FolderStore) else Path()
+    return (root / EXPORTS / name_for(order)).absolute()
+
+
+def _key_for(terms: Terms, key: SigningKey | None) -> SigningKey | None:
+    """The key, where it is needed and nowhere else."""
+    if terms.provenance != "full":
+        return None
+    if key is None:
+        raise SetupError(
+            "Provenance `full` signs each picture, and no certificate is saved: set KLEINBILD_SIGNING_KEY_FILE and "
+            "KLEINBILD_SIGNING_CERTIFICATES_FILE, then run `python -m deployments.register`; or choose `xmp`."
+        )
+    return key
+
+
+@contextmanager
+def _signing(key: SigningKey | None) -> Iterator[Signer | None]:
+    if key is None:
+        yield None
+        return
+    with open_signer(key) as signer:
+        yield signer
+
+
+async def _written(
+    copier: Copier,
+    chosen: tuple[Chosen, ...],
+    family: Family,
+    terms: Terms,
+    draft: Draft,
+    on_progress: OnProgress,
+) -> tuple[ExportedFile, ...]:
+    """Writes all pictures, each in its turn, in a thread beside those that read and mark the next ones."""
+    count = _Count(len(chosen) + (len(family.sources) if terms.provenance == "full" else 0), on_progress)
+    await copier.sign_sources(count.one_more)
+    writer = await asyncio.to_thread(open_writer, terms.format, draft.content, with_caption=terms.captions != "none")
+    with ExitStack() as stack:
+        stack.callback(writer.close)  # also after an error, and when the thread has come to rest
+        thread = stack.enter_context(ThreadPoolExecutor(1, "export"))
+        loop = asyncio.get_running_loop()
+        async with aclosing(copier.copies(chosen)) as copies:
+            async for copy in copies:
+                await loop.run_in_executor(thread, writer.add, copy)
+                count.one_more()
+        return await loop.run_in_executor(thread, writer.close)
+
+
+class _Count:
+    def __init__(self, total: int, on_progress: OnProgress) -> None:
+        self._done, self._total, self._on_progress = 0, total, on_progress
+
+    def one_more(self) -> None:
+        self._done += 1
+        self._on_progress(self._done, self._total)
+
+
+def _manifest(order: Order, chosen: tuple[Chosen, ...], files: tuple[ExportedFile, ...]) -> Manifest:
+    return Manifest(
+        made_at=datetime.now(UTC),
+        order=order,
+        remark=REMARKS[order.terms.provenance],
+        pictures=len(chosen),
+        size_bytes=sum(file.size_bytes for file in files),
+        files=files,
+    )
+
+
+def _publish(draft: Draft, manifest: Manifest) -> None:
+    write_file(draft.content, MANIFEST, manifest.text())
+    draft.publish()
+
+
+def _exported(place: Path, manifest: Manifest, *, is_new: bool) -> Exported:
+    return Exported(
+        folder=str(place),
+        terms=manifest.order.terms,
+        pictures=manifest.pictures,
+        files=len(manifest.files),
+        size_bytes=manifest.size_bytes,
+        is_new=is_new,
+    )

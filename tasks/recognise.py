@@ -1,0 +1,65 @@
+"""Knows an image again whose bytes were changed: stripped of metadata, marked, re-encoded, made smaller."""
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+
+from blocks.archive.catalogue import Catalogue, Fingerprint
+from blocks.errors import BadPicture, BriefError
+from blocks.provider import Frozen
+from tasks.archive import read_record
+from tasks.checks import decode_and_check
+from tasks.models import Checks
+from tasks.near import FINGERPRINT_BITS, THRESHOLD_BITS, as_words, distances_bits
+
+MOST_LIKENESSES = 5
+
+
+class Likeness(Frozen):
+    """An image of the archive that a file looks like."""
+
+    sha256: str
+    distance_bits: int
+    has_same_pixels: bool
+    """In other bytes: a copy with its metadata stripped, or with marks added."""
+
+
+async def recognise(data: bytes, shown_as: str, catalogue: Catalogue) -> tuple[Likeness, ...]:
+    """Finds the images that a file looks like, the nearest first.
+
+    Args:
+        data: The file's bytes.
+        shown_as: What a message calls it.
+        catalogue: Where to look.
+
+    Raises:
+        BriefError: It is no picture, or looks like none of the archive.
+    """
+    try:
+        checks = await asyncio.to_thread(decode_and_check, data, shown_as)
+    except BadPicture as error:
+        raise BriefError(f"No image in the archive has these bytes, and they are no picture. {error}") from error
+    known = await catalogue.fingerprints()
+    nearest = await asyncio.to_thread(_nearest, checks.fingerprint, known)
+    near = [(known[place].sha256, bits) for place, bits in nearest if bits <= THRESHOLD_BITS["normal"]]
+    if not near:
+        least = f"; the nearest differs in {nearest[0][1]} of {FINGERPRINT_BITS} bits" if nearest else ""
+        raise BriefError(f"No image in the archive is {shown_as}, or looks like it{least}.")
+    likenesses = [await _likeness(sha256, bits, checks, catalogue) for sha256, bits in near]
+    return tuple(sorted(likenesses, key=lambda each: (not each.has_same_pixels, each.distance_bits)))
+
+
+def _nearest(fingerprint: str, known: Sequence[Fingerprint]) -> list[tuple[int, int]]:
+    """The places of the nearest, and how many bits differ. The older one comes first."""
+    (one,) = as_words([fingerprint])
+    distances = distances_bits(one, as_words([each.fingerprint.hex() for each in known]))
+    order = np.argsort(distances, kind="stable")[:MOST_LIKENESSES]
+    return [(int(place), int(distances[place])) for place in order]
+
+
+async def _likeness(sha256: str, distance_bits: int, checks: Checks, catalogue: Catalogue) -> Likeness:
+    entry = await catalogue.get(sha256)
+    pixels = None if entry is None else read_record(entry.record_json).checks.pixels_sha256
+    is_same = pixels is not None and pixels == checks.pixels_sha256
+    return Likeness(sha256=sha256, distance_bits=distance_bits, has_same_pixels=is_same)

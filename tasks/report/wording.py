@@ -1,0 +1,72 @@
+"""What stands out in a prompt: the values that axes chose, and the words that differ from the edit before. Pure."""
+
+import re
+from difflib import SequenceMatcher
+from typing import Literal
+
+from blocks.provider import Frozen
+from tasks.models import Prompt
+
+MOST_WORDS = 400
+LEAST_ALIKE = 0.5
+"""Two texts with less in common are not variants of each other: marking nearly every word would say nothing."""
+
+_WORD = re.compile(r"\s*(?:\w+|[^\w\s])|\s+")
+
+
+class Words(Frozen):
+    """A piece of a prompt, and the axis that chose it."""
+
+    text: str
+    axis: str | None = None
+
+
+class Change(Frozen):
+    """A piece of a text, as it stands to the text before it."""
+
+    kind: Literal["same", "added", "removed"]
+    text: str
+
+
+def highlight(prompt: Prompt) -> tuple[Words, ...]:
+    """Cuts a prompt's text where a chosen value stands, the longest value first, each value once."""
+    words = [Words(text=prompt.text)]
+    for binding in sorted(prompt.bindings, key=lambda binding: -len(binding.value)):
+        words = _mark_first(words, binding.value, binding.name)
+    return tuple(words)
+
+
+def _mark_first(words: list[Words], value: str, axis: str) -> list[Words]:
+    for index, piece in enumerate(words):
+        # Not inside a longer word: "red" is not in "restored".
+        match = re.search(rf"(?<!\w){re.escape(value)}(?!\w)", piece.text) if piece.axis is None and value else None
+        if match:
+            cut = [Words(text=piece.text[: match.start()]), Words(text=value, axis=axis)]
+            cut.append(Words(text=piece.text[match.end() :]))
+            return [*words[:index], *(part for part in cut if part.text), *words[index + 1 :]]
+    return words
+
+
+def changes_between(before: str, after: str) -> tuple[Change, ...]:
+    """Marks what is new in a text and what has gone, word by word.
+
+    Returns:
+        Pieces which, without the removed ones, are the text after, and without the added ones, the text before. None
+        where the texts are equal, have little in common, or are too long to be compared at a glance.
+    """
+    old, new = _WORD.findall(before), _WORD.findall(after)
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    if before == after or max(len(old), len(new)) > MOST_WORDS or matcher.ratio() < LEAST_ALIKE:
+        return ()
+    pieces: list[Change] = []
+    for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+        if tag == "equal":
+            pieces.append(Change(kind="same", text="".join(new[new_from:new_to])))
+            continue
+        gone, come = "".join(old[old_from:old_to]), "".join(new[new_from:new_to])
+        if gone[:1].isspace() and come[:1].isspace() and gone[0] == come[0]:  # the space between is not what changed
+            pieces.append(Change(kind="same", text=gone[0]))
+            gone, come = gone[1:], come[1:]
+        pieces += [Change(kind="removed", text=gone)] if gone else []
+        pieces += [Change(kind="added", text=come)] if come else []
+    return tuple(pieces)

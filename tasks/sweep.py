@@ -1,0 +1,121 @@
+"""Takes out of the archive what nothing names, in two steps: into the trash first, and for good after a grace period.
+
+Garbage collection beside a writer is where archives lose data. So it never runs beside one: it refuses while a run is
+at work or a shot is under way, looks again when it is done, and puts everything back if a run has begun meanwhile.
+What lies in the trash and is named by then goes back to its place; `repair` finds it there, too.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from blocks.archive.archive import Archive
+from blocks.archive.layout import object_key, sha256_of_key, trash_key
+from blocks.archive.ledger import ShotState
+from blocks.archive.store import Store
+from blocks.errors import ArchiveError
+from blocks.provider import Frozen
+from tasks.named import named_among, named_in_records
+from tasks.trash import forget, is_overdue, put_into_trash, take_out_of_trash
+from tasks.verify import Progress
+
+GRACE = timedelta(days=14)
+"""As long as git keeps what nothing names (`gc.pruneExpire`)."""
+
+RUNS_SHOWN = 3
+
+
+class Swept(Frozen):
+    """What was taken out, or, of a dry run, what would be: pictures by their SHA-256."""
+
+    is_dry: bool
+    trashed: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    """In the trash, until their grace period is over."""
+    trashed_bytes: int = 0
+    deleted_bytes: int = 0
+
+
+async def sweep(
+    archive: Archive,
+    *,
+    grace: timedelta = GRACE,
+    is_dry: bool = True,
+    on_progress: Progress = lambda done, due: None,
+) -> Swept:
+    """Looks through the trash, and takes out what nothing names.
+
+    Never touched is what a record, the catalogue, an open shot, a decision or a reference names, what any shot has
+    made, what lies in quarantine, and what is no picture by its name.
+
+    Args:
+        archive: The open archive.
+        grace: How long pictures stay in the trash.
+        is_dry: Whether to say only what would be done.
+        on_progress: Called after each batch of records that was read.
+
+    Raises:
+        ArchiveError: Runs are at work, or a record cannot be read, so that nobody knows what it names.
+    """
+    await _refuse_beside_writers(archive)
+    present = await _pictures(archive.store, "objects/", object_key)
+    in_trash = await _pictures(archive.store, "trash/", trash_key)
+    named = await named_in_records(archive, on_progress) | await named_among(present | in_trash, archive)
+    orphans = sorted(present - named)
+    overdue = [each for each in sorted(in_trash - present - named) if await is_overdue(each, grace, archive.store)]
+    swept = Swept(
+        is_dry=is_dry,
+        trashed=tuple(orphans),
+        restored=tuple(sorted((in_trash & named) - present)),
+        deleted=tuple(overdue),
+        waiting=tuple(sorted(in_trash - present - named - set(overdue))),
+        trashed_bytes=await _size_bytes(map(object_key, orphans), archive.store),
+        deleted_bytes=await _size_bytes(map(trash_key, overdue), archive.store),
+    )
+    if not is_dry:
+        await _carry_out(swept, named & present & in_trash, archive)
+    return swept
+
+
+async def _carry_out(swept: Swept, twice: frozenset[str], archive: Archive) -> None:
+    store = archive.store
+    for sha256 in swept.restored:
+        await take_out_of_trash(sha256, store)
+    for sha256 in twice:  # a move that was killed, and then the picture was named
+        await forget(sha256, store)
+    for sha256 in swept.trashed:
+        await put_into_trash(sha256, store)
+    try:
+        await _refuse_beside_writers(archive)
+    except ArchiveError as error:
+        for sha256 in swept.trashed:
+            await take_out_of_trash(sha256, store)
+        raise ArchiveError(f"Meanwhile a run has begun, so everything was put back. {error}") from error
+    for sha256 in swept.deleted:
+        await forget(sha256, store)
+
+
+async def _refuse_beside_writers(archive: Archive) -> None:
+    """Makes sure that nobody is between bytes and record.
+
+    A run that is frozen counts as gone after a while; its shot is under way all the same.
+    """
+    if runs := await archive.ledger.runs_at_work():
+        shown = ", ".join(run[:8] for run in runs[:RUNS_SHOWN])
+        raise ArchiveError(f"Runs are at work on this archive ({len(runs)}: {shown}): sweep it when they have ended.")
+    if under_way := await archive.ledger.in_states(ShotState.SENDING, ShotState.RUNNING):
+        raise ArchiveError(
+            f"Shots are under way ({len(under_way)}), left by runs that are gone: run `reconcile` first, which "
+            "collects their pictures."
+        )
+
+
+async def _pictures(store: Store, prefix: str, key_of: Callable[[str], str]) -> frozenset[str]:
+    listed = [(key, sha256_of_key(key)) async for key in store.list(prefix)]
+    return frozenset(sha256 for key, sha256 in listed if sha256 is not None and key == key_of(sha256))
+
+
+async def _size_bytes(keys: Iterable[str], store: Store) -> int:
+    facts = [await store.head(key) for key in keys]
+    return sum(each.size_bytes for each in facts if each is not None)

@@ -1,0 +1,156 @@
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from blocks.archive.archive import Archive, open_archive
+from blocks.archive.catalogue import Catalogue
+from blocks.archive.layout import CATALOGUE_FILE, record_key
+from blocks.archive.ledger import Ledger, Reservation
+from tasks.findings import FindingKind
+from tasks.models import ImageRecord
+from tasks.rebuild import Rebuilt, rebuild
+from tests.tasks.upkeep import ImageOf, filled, keep, overwrite
+
+IMAGES = 700
+"""More than two batches."""
+
+
+@pytest.fixture
+def open_one(tmp_path: Path) -> Callable[[], AbstractAsyncContextManager[Archive]]:
+    """Opens the archive of this test, again and again."""
+    return lambda: open_archive(str(tmp_path))
+
+
+@pytest.fixture
+async def archive(open_one: Callable[[], AbstractAsyncContextManager[Archive]]) -> AsyncIterator[Archive]:
+    async with open_one() as opened:
+        yield opened
+
+
+def lose(folder: Path) -> None:
+    """What a person does with a database that is malformed, as the message advises."""
+    for file in folder.glob(f"{CATALOGUE_FILE}*"):
+        file.unlink()
+
+
+async def answers(catalogue: Catalogue, records: list[ImageRecord]) -> list[object]:
+    """Everything that can be asked about images."""
+    sha256s = [record.sha256 for record in records]
+    editions = sorted({(record.campaign, record.edition) for record in records})
+    return [
+        await catalogue.count(),
+        await catalogue.entries(sha256s),
+        await catalogue.fingerprints(),
+        await catalogue.fingerprints(exclude_campaign="cards", exclude_edition="1"),
+        [await catalogue.find_prefix(sha256[:2]) for sha256 in sha256s[::50]],
+        [await catalogue.children_of(sha256) for sha256 in sha256s[::50]],
+        [await catalogue.ancestors_of(sha256) for sha256 in sha256s[-1::-50]],
+        [await catalogue.descendants_of(sha256) for sha256 in sha256s[::50]],
+        [await catalogue.images_of(*edition) for edition in editions],
+        [await catalogue.members_of(*edition) for edition in editions],
+    ]
+
+
+def many(image_of: ImageOf) -> list[ImageRecord]:
+    """Records of two campaigns, in chains of edits."""
+    records: list[ImageRecord] = []
+    for number in range(IMAGES):
+        sha256 = hashlib.sha256(str(number).encode()).hexdigest()
+        step = number % 4
+        record = image_of(
+            sha256=sha256,
+            shot_key=f"{number:064x}",
+            campaign="cards" if number % 3 else "pots",
+            edition=str(number % 2),
+            position=number,
+            step=step,
+            parent_sha256=records[-1].sha256 if step else None,
+        )
+        checks = record.checks.model_copy(update={"fingerprint": sha256[:48]})
+        made_at = record.made_at + timedelta(seconds=number)
+        records.append(record.model_copy(update={"checks": checks, "made_at": made_at}))
+    return records
+
+
+async def test_a_catalogue_that_was_lost_answers_as_before(
+    open_one: Callable[[], AbstractAsyncContextManager[Archive]], tmp_path: Path, image_of: ImageOf
+) -> None:
+    """From the records alone: every answer about images is the same, word for word."""
+    records = many(image_of)
+    async with open_one() as archive:
+        for record in records:
+            await keep(archive, record, b"")
+            await archive.catalogue.add_members(
+                record.campaign, record.edition, [(record.shot_key, record.position, record.step)]
+            )
+        before = await answers(archive.catalogue, records)
+    lose(tmp_path)
+    async with open_one() as archive:
+        assert await archive.catalogue.count() == 0
+        told: list[tuple[int, int]] = []
+        rebuilt = await rebuild(archive, on_progress=lambda done, due: told.append((done, due)))
+
+        assert rebuilt == Rebuilt(records=IMAGES, added=IMAGES, corrected=0)
+        assert told == [(256, IMAGES), (512, IMAGES), (IMAGES, IMAGES)]
+        assert await answers(archive.catalogue, records) == before
+        assert await rebuild(archive) == Rebuilt(records=IMAGES, added=0, corrected=0)
+
+
+async def test_rows_that_say_otherwise_are_corrected(archive: Archive, image_of: ImageOf, tmp_path: Path) -> None:
+    """A column that was changed, and a row that is gone; the others are not written."""
+    images = await filled(archive, image_of)
+    before = await archive.catalogue.entries(image.sha256 for image in images)
+    engine = create_engine(f"sqlite:///{tmp_path / CATALOGUE_FILE}")
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE images SET seed = 9 WHERE sha256 = '{images[0].sha256}'"))
+        connection.execute(text(f"DELETE FROM images WHERE sha256 = '{images[3].sha256}'"))
+    engine.dispose()
+
+    assert await rebuild(archive) == Rebuilt(records=4, added=1, corrected=1)
+    assert await archive.catalogue.entries(image.sha256 for image in images) == before
+
+
+async def test_a_row_without_a_record_stays(archive: Archive, image_of: ImageOf) -> None:
+    """It is the only copy of what the record said."""
+    images = await filled(archive, image_of)
+    await archive.store.delete(record_key(images[0].sha256))
+    await rebuild(archive)
+
+    assert await archive.catalogue.get(images[0].sha256) is not None
+
+
+async def test_a_record_that_cannot_be_read_is_told(archive: Archive, image_of: ImageOf) -> None:
+    """Its row stays as it is, and the others are rebuilt."""
+    images = await filled(archive, image_of)
+    overwrite(archive, record_key(images[0].sha256), b"{")
+    rebuilt = await rebuild(archive)
+
+    assert [(each.kind, each.key) for each in rebuilt.findings] == [
+        (FindingKind.UNREADABLE, record_key(images[0].sha256))
+    ]
+    assert await archive.catalogue.count() == 4
+
+
+async def test_the_ledger_and_what_an_edition_consists_of_stay(archive: Archive, image_of: ImageOf) -> None:
+    """Money is nowhere else, and an edition that is known needs no guess."""
+    images = await filled(archive, image_of)
+    edition = (images[0].campaign, images[0].edition)
+    await archive.catalogue.add_members(*edition, [("chosen", 0, 0)])
+    reservation = Reservation(
+        shot_key="s", provider="sunra", sandbox=True, request_json="{}", campaign="c", edition="e", run_id="r"
+    )
+    await archive.ledger.reserve(reservation)
+    before = await _money(archive.ledger)
+    await rebuild(archive)
+
+    assert await _money(archive.ledger) == before
+    assert [member.shot_key for member in await archive.catalogue.members_of(*edition)] == ["chosen"]
+
+
+async def _money(ledger: Ledger) -> list[object]:
+    return [await ledger.get("s"), await ledger.totals(), await ledger.runs_at_work()]

@@ -1,0 +1,84 @@
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from blocks.archive.archive import Archive, open_archive
+from blocks.errors import BriefError
+from tasks.checks import decode_and_check
+from tasks.models import sha256_of
+from tasks.near import THRESHOLD_BITS
+from tasks.recognise import MOST_LIKENESSES, Likeness, recognise
+from tests.tasks.upkeep import ImageOf, keep
+
+PICTURES = 8
+Draw = Callable[..., Image.Image]
+Encode = Callable[..., bytes]
+
+
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
+    async with open_archive(str(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def files(archive: Archive, image_of: ImageOf, make_picture: Draw, encode: Encode) -> Sequence[bytes]:
+    """Pictures of all sorts in the archive."""
+    made = [encode(make_picture(number), "PNG") for number in range(PICTURES)]
+    for number, data in enumerate(made):
+        checks = decode_and_check(data, "It")
+        await keep(archive, image_of(sha256=sha256_of(data), shot_key=f"{number:064x}", checks=checks), data)
+    return made
+
+
+async def test_a_copy_without_its_metadata_has_the_same_pixels(
+    archive: Archive, files: Sequence[bytes], make_picture: Draw, encode: Encode
+) -> None:
+    """Other bytes, and not one pixel changed: that is said, and is more than a likeness."""
+    copy = encode(make_picture(3), "PNG", compress_level=1)
+    assert copy not in files
+    (first, *_) = await recognise(copy, "copy.png", archive.catalogue)
+
+    assert first == Likeness(sha256=sha256_of(files[3]), distance_bits=0, has_same_pixels=True)
+
+
+@pytest.mark.parametrize(("file_format", "options"), [("JPEG", {"quality": 70}), ("WEBP", {"quality": 60})])
+async def test_a_copy_that_was_encoded_anew_and_made_smaller_is_known(
+    file_format: str,
+    options: dict[str, int],
+    archive: Archive,
+    files: Sequence[bytes],
+    make_picture: Draw,
+    encode: Encode,
+) -> None:
+    """By its looks, with how many bits differ; nobody claims that it is the same."""
+    copy = encode(make_picture(5).resize((240, 180)), file_format, **options)
+    found = await recognise(copy, "copy", archive.catalogue)
+
+    assert (found[0].sha256, found[0].has_same_pixels) == (sha256_of(files[5]), False)
+    assert [each.distance_bits for each in found] == sorted(each.distance_bits for each in found)
+    assert found[0].distance_bits <= THRESHOLD_BITS["normal"]
+    assert len(found) <= MOST_LIKENESSES
+
+
+async def test_a_picture_that_looks_like_none_is_refused(
+    archive: Archive, files: Sequence[bytes], make_picture: Draw, encode: Encode
+) -> None:
+    """With how far the nearest is, so that a person can judge."""
+    stripes = Image.effect_noise((320, 240), 200).convert("RGB")
+    with pytest.raises(BriefError, match=r"is noise.png, or looks like it; the nearest differs in \d+ of 192 bits"):
+        await recognise(encode(stripes, "PNG"), "noise.png", archive.catalogue)
+
+
+async def test_what_is_no_picture_is_refused(archive: Archive, files: Sequence[bytes]) -> None:
+    """A text has no looks."""
+    with pytest.raises(BriefError, match="No image in the archive has these bytes, and they are no picture"):
+        await recognise(b"some text", "notes.txt", archive.catalogue)
+
+
+async def test_an_empty_archive_knows_nothing(archive: Archive, make_picture: Draw, encode: Encode) -> None:
+    """There is no nearest of none."""
+    with pytest.raises(BriefError, match=r"No image in the archive is a.png, or looks like it\."):
+        await recognise(encode(make_picture(), "PNG"), "a.png", archive.catalogue)

@@ -1,0 +1,167 @@
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from blocks.archive.archive import Archive, open_archive
+from blocks.archive.layout import CATALOGUE_FILE, object_key, quarantine_key, record_key, thumbnail_key
+from blocks.errors import UnexpectedAnswer
+from tasks.checks import examine
+from tasks.models import ImageRecord, sha256_of
+from tasks.provenance.views import marked_thumbnail
+from tasks.repair import Repaired, repair
+from tasks.trash import put_into_trash
+from tasks.verify import Verified, verify
+from tests.tasks.gate.files import flipped
+from tests.tasks.gate.spoilt import GOOD
+from tests.tasks.upkeep import ImageOf, filled, overwrite
+
+BYTES = {sha256_of(data): data for data in GOOD.values()}
+
+
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
+    async with open_archive(str(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def images(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
+    return await filled(archive, image_of)
+
+
+class Source:
+    """A provider that has every picture, or none, and counts who asks."""
+
+    def __init__(self, data: dict[str, bytes] = BYTES) -> None:
+        self.asked: list[str] = []
+        self._data = data
+
+    async def __call__(self, record: ImageRecord) -> bytes:
+        """Gives a picture's bytes."""
+        self.asked.append(record.sha256)
+        if record.sha256 not in self._data:
+            raise UnexpectedAnswer("The job is unknown.", provider=record.provider)
+        return self._data[record.sha256]
+
+
+async def look(archive: Archive) -> Verified:
+    return await verify(archive.store, archive.catalogue, day=date(2026, 11, 20))
+
+
+def thumbnail_of_bytes(data: bytes) -> bytes:
+    return examine(data, "it").thumbnail
+
+
+async def mended(archive: Archive, source: Source) -> Repaired:
+    return await repair((await look(archive)).findings, archive, source)
+
+
+async def test_pictures_are_fetched_again(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """One whose bytes are gone, and one whose bytes were changed, which are kept in quarantine; the rest is not."""
+    gone, changed = images[0].sha256, images[1].sha256
+    damaged = flipped(BYTES[changed], 0.5)
+    await archive.store.delete(object_key(gone))
+    overwrite(archive, object_key(changed), damaged)
+    source = Source()
+    repaired = await mended(archive, source)
+
+    assert sorted(source.asked) == sorted([gone, changed])
+    assert [(each.is_mended, each.note) for each in repaired.mendings] == [(True, "Fetched again from scenario.")] * 2
+    assert (await look(archive)).findings == ()
+    assert await archive.store.get(object_key(changed)) == BYTES[changed]
+    assert await archive.store.get(quarantine_key(sha256_of(damaged))) == damaged
+
+
+async def test_records_and_rows_mend_each_other(
+    archive: Archive, images: Sequence[ImageRecord], tmp_path: Path
+) -> None:
+    """A record that is gone or damaged comes from the row; a row that is gone or wrong comes from the record."""
+    await archive.store.delete(record_key(images[0].sha256))
+    overwrite(archive, record_key(images[1].sha256), b"{")
+    await asyncio.to_thread(
+        _execute,
+        tmp_path,
+        f"UPDATE images SET seed = 9 WHERE sha256 = '{images[2].sha256}'",
+        f"DELETE FROM images WHERE sha256 = '{images[3].sha256}'",
+    )
+    source = Source()
+    repaired = await mended(archive, source)
+
+    assert (len(repaired.mendings), repaired.is_sound, source.asked) == (4, True, [])
+    assert (await look(archive)).findings == ()
+    for image in images:
+        assert ImageRecord.model_validate_json(await archive.store.get(record_key(image.sha256))) == image
+
+
+def _execute(folder: Path, *statements: str) -> None:
+    engine = create_engine(f"sqlite:///{folder / CATALOGUE_FILE}")
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+async def test_what_only_a_row_knows_comes_back_whole(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Bytes and record are gone: the row says which job it was."""
+    sha256 = images[0].sha256
+    await archive.store.delete(object_key(sha256))
+    await archive.store.delete(record_key(sha256))
+
+    assert (await mended(archive, Source())).is_sound
+    assert (await look(archive)).findings == ()
+
+
+async def test_the_trash_is_looked_into_before_the_provider(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """What was thrown away by mistake needs nobody else."""
+    await put_into_trash(images[0].sha256, archive.store)
+    source = Source({})
+    repaired = await mended(archive, source)
+
+    assert [each.note for each in repaired.mendings] == ["Taken out of the trash."]
+    assert source.asked == []
+    assert (await look(archive)).findings == ()
+
+
+async def test_what_cannot_be_mended_says_why_and_stays(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """The provider has it no more, or gives other bytes; nobody knows where a reference is from. Nothing is lost."""
+    gone, changed, other, edit = images
+    damaged = flipped(BYTES[changed.sha256], 0.5)
+    await archive.store.delete(object_key(gone.sha256))
+    overwrite(archive, object_key(changed.sha256), damaged)
+    await archive.store.delete(object_key(other.sha256))
+    await archive.store.delete(object_key(edit.references[0].sha256))
+    repaired = await mended(archive, Source({other.sha256: b"another encoding"}))
+
+    assert {each.finding.key.rpartition("/")[2].removesuffix(".json"): each.note for each in repaired.mendings} == {
+        gone.sha256: "The job is unknown.",
+        changed.sha256: "The job is unknown.",
+        other.sha256: "scenario gives other bytes for it by now: bring it back from a backup.",
+        edit.references[0].sha256: (
+            "Nothing here says where it came from: bring it back from a backup, or run its campaign again."
+        ),
+    }
+    assert not repaired.is_sound
+    assert await archive.store.get(object_key(changed.sha256)) == damaged
+
+
+async def test_damage_in_quarantine_is_not_mended(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """There is no other copy of what failed a check."""
+    await archive.store.put_if_absent(quarantine_key("a" * 64), b"changed")
+    (mending,) = (await mended(archive, Source())).mendings
+
+    assert (mending.is_mended, mending.note) == (False, "There is no other copy of it: bring it back from a backup.")
+
+
+async def test_small_copies_are_made_anew(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Those that are missing, once."""
+    await archive.store.put_if_absent(thumbnail_key(images[0].sha256), b"here")
+    repaired = await mended(archive, Source())
+
+    assert repaired == Repaired(mendings=(), thumbnails=3)
+    thumbnail = await asyncio.to_thread(thumbnail_of_bytes, BYTES[images[1].sha256])
+    assert await archive.store.get(thumbnail_key(images[1].sha256)) == marked_thumbnail(thumbnail, images[1])
+    assert await mended(archive, Source()) == Repaired(mendings=(), thumbnails=0)
