@@ -8,12 +8,12 @@ from pathlib import Path
 from blocks.archive.block import ImageArchive
 from blocks.errors import BriefError
 from flows.archives import existing_archive
-from tasks.decided import TakenIn, take_in
+from tasks.decided import TakenIn, refuse_strangers, take_in
 from tasks.decision_file import MOST_BYTES, DecisionFile, read_decision_file
 
 
 async def decide(files: Sequence[Path], archive: ImageArchive | Path | str | None = None) -> tuple[TakenIn, ...]:
-    """Takes in decisions files, all of which are read before the first changes anything.
+    """Takes in decisions files: all of them, or none.
 
     Args:
         files: What a contact sheet has saved.
@@ -27,6 +27,8 @@ async def decide(files: Sequence[Path], archive: ImageArchive | Path | str | Non
     read = [await asyncio.to_thread(_read, file) for file in files]
     block = await existing_archive(archive)
     async with block.open() as opened:
+        for each in read:
+            await refuse_strangers(each, opened)
         return tuple([await take_in(each, opened, datetime.now(UTC)) for each in read])
 
 

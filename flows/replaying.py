@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from blocks.archive.block import ImageArchive
-from blocks.errors import SetupError
+from blocks.errors import BriefError, SetupError
 from blocks.provider import Frozen, Money
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
@@ -85,6 +85,16 @@ async def price_of(
         return await account.price(request.shot.request, handles)
 
 
+def refuse_itself(request: Request, edition: str) -> None:
+    """Makes sure that a replay would be another picture than the one that is replayed.
+
+    Raises:
+        BriefError: The image is itself the replay of this edition.
+    """
+    if request.record.again == edition:
+        raise BriefError(f"This image is itself the replay of edition {edition!r}: name another edition.")
+
+
 @runnable(name="replay", flow_run_name="replay {image} · edition {edition}")
 async def replay(
     image: str,
@@ -113,6 +123,7 @@ async def replay(
         BudgetExhausted: It would cost more than it may; nothing was bought.
     """
     request = await request_of(image, archive, may_be_saved=scenario is None and sunra is None)
+    refuse_itself(request, edition)
     async with _studio(request.record, edition, budget, archive, scenario, sunra) as studio:
         shot = request.shot.model_copy(update={"again": edition})
         made = await make_pictures([shot], studio)

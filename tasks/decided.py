@@ -60,7 +60,7 @@ async def take_in(file: DecisionFile, archive: Archive, now: datetime) -> TakenI
             was changed.
         ArchiveError: An earlier decision is damaged, or the archive cannot be written.
     """
-    await _refuse_strangers(file, archive)
+    await refuse_strangers(file, archive)
     decision = file.decided(now)
     is_new = await _write(decision, archive.store)
     standing = Standing(await _decisions(file.campaign, file.edition, archive.store))
@@ -74,7 +74,12 @@ def decision_id(decision: Decision) -> str:
     return f"{_edition_id(decision.campaign, decision.edition)}-{place}"
 
 
-async def _refuse_strangers(file: DecisionFile, archive: Archive) -> None:
+async def refuse_strangers(file: DecisionFile, archive: Archive) -> None:
+    """Makes sure that a file belongs to this archive, and speaks of pictures of its campaign alone.
+
+    Raises:
+        BriefError: It does not.
+    """
     if file.archive != archive.id:
         raise BriefError(
             f"These decisions were made on a contact sheet of another archive, {one_line(file.archive, _NAME_SHOWN)}; "

@@ -44,7 +44,8 @@ _ADVICE = {
     "full": "Free some space, then run again: what was acknowledged before is safe.",
     "readonly": "Give this user the right to write the file and its folder.",
     "unable to open": "Give this user the right to write the folder.",
-    "malformed": "Move the file away and rebuild the catalogue from the records.",
+    "malformed": "Restore the file from a backup: it holds the ledger, and without that, running a campaign again buys "
+    "its pictures again. `python -m flows rebuild` makes the rows of images from the records.",
     "not a database": "Another kind of file has this name: move it away.",
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 from flows.cli import console, image_pages
 from flows.cli.arguments import accounts, add_archive, add_budget, add_edition, add_sandbox, command_of
 from flows.cli.making import SOME_FAILED
-from flows.replaying import Request, price_of, replay, request_of
+from flows.replaying import Request, price_of, refuse_itself, replay, request_of
 from flows.showing import show
 
 IMAGE_HELP = "SHA-256, how it begins, or a picture's file: the image itself, or a stripped or re-encoded copy"
@@ -51,7 +51,10 @@ def _show(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace) -> int:
     request = asyncio.run(request_of(options.image, options.archive, may_be_saved=options.sandbox is None))
     image_pages.show_request(request)
-    if not options.is_run or not _is_agreed(options, request):
+    if not options.is_run:
+        return 0
+    refuse_itself(request, options.edition)
+    if not _is_agreed(options, request):
         return 0
     replayed = replay(request.record.sha256, options.edition, options.budget, options.archive, **accounts(options))
     image_pages.show_replayed(replayed)

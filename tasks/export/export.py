@@ -105,10 +105,21 @@ def _word(text: str) -> str:
 
 
 def _place_for(archive: Archive, order: Order, target: Path | None) -> Path:
-    if target is not None:
-        return target.expanduser().absolute()
-    root = archive.store.root if isinstance(archive.store, FolderStore) else Path()
-    return (root / EXPORTS / name_for(order)).absolute()
+    root = archive.store.root if isinstance(archive.store, FolderStore) else None
+    if target is None:
+        return ((root or Path()) / EXPORTS / name_for(order)).absolute()
+    place = target.expanduser().absolute()
+    if root is not None:
+        _refuse_inside(place.resolve(), root.resolve())
+    return place
+
+
+def _refuse_inside(place: Path, root: Path) -> None:
+    """Keeps an export out of the archive's own folders, where its files would pass for pictures or decisions."""
+    if place.is_relative_to(root) and not place.is_relative_to(root / EXPORTS):
+        raise BriefError(
+            f"{place} lies in the archive itself: name a folder outside of it, or in its folder `{EXPORTS}`."
+        )
 
 
 def _key_for(terms: Terms, key: SigningKey | None) -> SigningKey | None:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -83,6 +84,19 @@ async def test_one_bad_file_keeps_all_of_them_out(workplace: Workplace, tmp_path
         await decide([bad], workplace.archive)
     with pytest.raises(BriefError, match=r"missing\.json cannot be read: No such file or directory"):
         await decide([tmp_path / "missing.json"], workplace.archive)
+
+
+def test_one_foreign_file_keeps_the_others_out_too(workplace: Workplace, save: Callable[..., Path]) -> None:
+    """Decisions are written for ever: a slip among several files leaves none of them behind."""
+    result = workplace.run(workplace.brief(prompts=PROMPTS))
+    good = save(result, {"sha256": result.images[0].sha256, "stars": 3})
+    foreign = save(result, {"sha256": result.images[0].sha256, "stars": 3}, archive="another")
+    stranger = save(result, {"sha256": "0" * 64, "stars": 3})
+
+    for bad, message in ((foreign, "another archive"), (stranger, "has no picture 000000000000")):
+        with pytest.raises(BriefError, match=message):
+            asyncio.run(decide([good, bad], workplace.archive))
+        assert list(workplace.archive.glob("decisions/*")) == []
 
 
 async def test_no_archive_is_made_for_a_decision(tmp_path: Path) -> None:

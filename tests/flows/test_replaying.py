@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from blocks.errors import BudgetExhausted, SetupError
+from blocks.errors import BriefError, BudgetExhausted, SetupError
 from blocks.provider import DownloadedPicture, Money
 from flows.cli import console, images
 from flows.cli.main import main
@@ -167,5 +167,8 @@ def test_what_was_made_again_repeats_the_image(
         (f"replay-{image.sha256[:12]}", "duplicate", image.sha256)
     ]
     assert asyncio.run(request_of(made.record.sha256, workplace.archive)).is_exact
+    # The ledger would give back the image itself, and it would seem that the model had made it once more.
+    with pytest.raises(BriefError, match="is itself the replay of edition '1': name another edition"):
+        replay(made.record.sha256, **workplace.terms)
     later = workplace.run(workplace.brief_with_edits(prompts="a red teapot"))
     assert (later.bought, later.images, later.verdicts) == (0, result.images, result.verdicts)

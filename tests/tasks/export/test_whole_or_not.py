@@ -117,6 +117,19 @@ async def test_nothing_else_is_ever_replaced(shelf: Shelf, mixed: list[ImageReco
     assert left_in(filled) == {"letter.txt"}
 
 
+@pytest.mark.parametrize("folder", ["", "objects", "decisions/mine", "tmp", "exports/../quarantine"])
+async def test_nothing_is_exported_into_the_archive(shelf: Shelf, mixed: list[ImageRecord], folder: str) -> None:
+    """Among pictures and decisions its files would pass for such; only the folder `exports` is meant for them."""
+    root = Path(str(shelf.archive.root))
+    before = left_in(root)
+    with pytest.raises(BriefError, match="lies in the archive itself"):
+        await export_pictures(shelf.archive, Terms(), root / folder)
+    assert left_in(root) == before
+    assert mixed
+
+    assert (await export_pictures(shelf.archive, Terms(), root / "exports" / "mine")).is_new
+
+
 async def test_a_damaged_export_is_said_to_be_damaged(shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path) -> None:
     """An export that is there is read before it counts as there."""
     out = tmp_path / "out"
