@@ -1,11 +1,11 @@
 """Records -> catalogue: the rows of images are made anew from the records, which are the truth.
 
 What the records do not hold stays as it is: the ledger, and the verdicts. Safe beside runs at work, and to be repeated:
-each batch is complete in itself.
+each batch of rows is complete in itself, and so is each edition, which is written when all records are read.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from blocks.archive.archive import Archive
 from blocks.archive.catalogue import Catalogue
@@ -44,6 +44,7 @@ async def rebuild(archive: Archive, *, on_progress: Progress = lambda done, due:
     readers = asyncio.Semaphore(READERS)
     added = corrected = 0
     findings: list[Finding] = []
+    lost: dict[tuple[str, str], set[tuple[str, int, int]]] = {}
     for start in range(0, len(sha256s), AT_ONCE):
         batch = sha256s[start : start + AT_ONCE]
         read = await asyncio.gather(*(read_image_record(archive.store, each, readers) for each in batch))
@@ -51,8 +52,11 @@ async def rebuild(archive: Archive, *, on_progress: Progress = lambda done, due:
         findings += [each for each in read if isinstance(each, Finding)]
         new, other = await write_rows(records, archive.catalogue)
         added, corrected = added + new, corrected + other
-        await _add_members(records, known_editions, archive.catalogue)
+        for edition, shot in _members(records, known_editions):
+            lost.setdefault(edition, set()).add(shot)
         on_progress(start + len(batch), len(sha256s))
+    for (campaign, name), shots in sorted(lost.items()):  # each at once: half of an edition would pass for all of it
+        await archive.catalogue.add_members(campaign, name, sorted(shots))
     return Rebuilt(records=len(sha256s), added=added, corrected=corrected, findings=tuple(findings))
 
 
@@ -76,14 +80,11 @@ async def write_rows(records: Sequence[ImageRecord], catalogue: Catalogue) -> tu
     return new, len(differing) - new
 
 
-async def _add_members(
-    records: Iterable[ImageRecord], known_editions: frozenset[tuple[str, str]], catalogue: Catalogue
-) -> None:
-    """Says which shots editions consist of, where nothing at all is known of them."""
-    lost: dict[tuple[str, str], set[tuple[str, int, int]]] = {}
+def _members(
+    records: Iterable[ImageRecord], known_editions: frozenset[tuple[str, str]]
+) -> Iterator[tuple[tuple[str, str], tuple[str, int, int]]]:
+    """Yields the shots of editions of which nothing at all is known, each with its edition."""
     for record in records:
         edition = (record.campaign, record.edition)
         if edition not in known_editions:
-            lost.setdefault(edition, set()).add((record.shot_key, record.position, record.step))
-    for (campaign, name), shots in lost.items():
-        await catalogue.add_members(campaign, name, sorted(shots))
+            yield edition, (record.shot_key, record.position, record.step)

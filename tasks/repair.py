@@ -1,32 +1,24 @@
 """Mends what a look at an archive has found, as far as it can be mended.
 
 Rows are made from records, records from rows, and bytes come from the trash, or from the provider while it still has
-them. What is damaged is never overwritten: it goes to quarantine first. Every step may be repeated.
+them. What is damaged is never overwritten: it goes to quarantine first, and what cannot be read stays where it is.
+Every step may be repeated.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from blocks.archive.archive import Archive
-from blocks.archive.layout import (
-    object_key,
-    quarantine_key,
-    quarantine_reason_key,
-    record_key,
-    sha256_of_key,
-    thumbnail_key,
-)
+from blocks.archive.layout import object_key, record_key, sha256_of_key, thumbnail_key
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError, BadPicture, KleinbildError
 from blocks.provider import Frozen
-from tasks.archive import read_record
 from tasks.checks import examine
 from tasks.findings import Finding, FindingKind, parse_record
-from tasks.gate.quarantine import Quarantined
 from tasks.models import ImageRecord, sha256_of
 from tasks.provenance.views import marked_thumbnail
 from tasks.rebuild import write_rows
-from tasks.trash import take_out_of_trash
+from tasks.trash import is_whole, put_in_place, take_out_of_trash
 from tasks.verify import Progress
 
 Fetch = Callable[[ImageRecord], Awaitable[bytes]]
@@ -48,11 +40,19 @@ class Repaired(Frozen):
 
     mendings: tuple[Mending, ...] = ()
     thumbnails: int = 0
+    failed_thumbnails: int = 0
+    """Small copies that the store did not take. They are no damage: the next repair makes them."""
 
     @property
     def is_sound(self) -> bool:
         """True where nothing is left damaged."""
         return all(each.is_mended for each in self.mendings)
+
+    @property
+    def copies(self) -> str:
+        """What became of the small copies, for people."""
+        failed = f", {self.failed_thumbnails} could not be" if self.failed_thumbnails else ""
+        return f"{self.thumbnails} small copies made anew{failed}"
 
 
 async def repair(
@@ -69,9 +69,6 @@ async def repair(
         archive: The open archive.
         fetch: Fetches pictures that are not here any more.
         on_progress: Called after each finding.
-
-    Raises:
-        ArchiveError: The store cannot be listed.
     """
     damage = [finding for finding in findings if finding.is_damage]
     mender = _Mender(archive, fetch)
@@ -79,7 +76,8 @@ async def repair(
     for number, finding in enumerate(damage, 1):
         mendings.append(await mender.mend(finding))
         on_progress(number, len(damage))
-    return Repaired(mendings=tuple(mendings), thumbnails=await _restore_thumbnails(archive))
+    made, failed = await _restore_thumbnails(archive)
+    return Repaired(mendings=tuple(mendings), thumbnails=made, failed_thumbnails=failed)
 
 
 class _Mender:
@@ -112,45 +110,54 @@ class _Mender:
                 return await self._restore_bytes(sha256)
 
     async def _restore_record(self, sha256: str) -> str:
-        """Makes the record from the row, which holds all of it."""
-        row = await self._archive.catalogue.get(sha256)
-        record = None if row is None else parse_record(sha256, row.record_json.encode())
-        if not isinstance(record, ImageRecord):
+        """Makes the record from the row, which holds all of it; unless it is whole, and only could not be read once."""
+        if await self._store.head(record_key(sha256)) is not None:
+            stored = parse_record(sha256, await self._store.get(record_key(sha256)))
+            if isinstance(stored, ImageRecord):
+                await write_rows([stored], self._archive.catalogue)
+                return "The record can be read by now, and is whole."
+        record = await self._record_of_row(sha256)
+        if record is None:
             raise ArchiveError("The catalogue has no copy of it: bring it back from a backup.")
-        await self._put_in_place(record_key(sha256), record.model_dump_json(indent=1).encode())
+        await put_in_place(record_key(sha256), _json_of(record), self._store)
         return "The record was made from the catalogue's copy."
 
     async def _restore_bytes(self, sha256: str) -> str:
         """Brings the bytes back, and the record with them where that is gone as well."""
-        if await self._is_whole(sha256):
+        if await is_whole(sha256, self._store):
             raise ArchiveError("It came as it is: another download would bring the same.")
-        if await take_out_of_trash(sha256, self._store) is None or not await self._is_whole(sha256):
-            record = await self._record(sha256)
-            data = await self._fetch(record)
-            if sha256_of(data) != sha256:
-                raise ArchiveError(f"{record.provider} gives other bytes for it by now: bring it back from a backup.")
-            await self._put_in_place(object_key(sha256), data)
-            await self._store.put_if_absent(record_key(sha256), record.model_dump_json(indent=1).encode())
-            return f"Fetched again from {record.provider}."
-        return "Taken out of the trash."
+        note = "Taken out of the trash."
+        if not await take_out_of_trash(sha256, self._store):
+            note = await self._fetch_again(sha256)
+        record = await self._record_of_row(sha256)
+        if record is not None:  # a record that is there stays, whatever it says
+            await self._store.put_if_absent(record_key(sha256), _json_of(record))
+        return note
 
-    async def _is_whole(self, sha256: str) -> bool:
-        try:
-            return sha256_of(await self._store.get(object_key(sha256))) == sha256
-        except ArchiveError:  # it is missing, or cannot be read
-            return False
+    async def _fetch_again(self, sha256: str) -> str:
+        record = await self._record(sha256)
+        data = await self._fetch(record)
+        if sha256_of(data) != sha256:
+            raise ArchiveError(f"{record.provider} gives other bytes for it by now: bring it back from a backup.")
+        await put_in_place(object_key(sha256), data, self._store)
+        return f"Fetched again from {record.provider}."
 
     async def _record(self, sha256: str) -> ImageRecord:
         """Reads a picture's record, or else the catalogue's copy."""
         try:
             return await self._stored_record(sha256)
         except ArchiveError as error:
-            row = await self._archive.catalogue.get(sha256)
-            if row is None:
+            record = await self._record_of_row(sha256)
+            if record is None:
                 raise ArchiveError(
                     "Nothing here says where it came from: bring it back from a backup, or run its campaign again."
                 ) from error
-            return read_record(row.record_json)
+            return record
+
+    async def _record_of_row(self, sha256: str) -> ImageRecord | None:
+        row = await self._archive.catalogue.get(sha256)
+        record = None if row is None else parse_record(sha256, row.record_json.encode())
+        return record if isinstance(record, ImageRecord) else None
 
     async def _stored_record(self, sha256: str) -> ImageRecord:
         record = parse_record(sha256, await self._store.get(record_key(sha256)))
@@ -158,34 +165,34 @@ class _Mender:
             raise ArchiveError(record.detail)
         return record
 
-    async def _put_in_place(self, key: str, data: bytes) -> None:
-        """Puts what is right where something is wrong, or nothing; what was wrong is kept in quarantine."""
-        if await self._store.head(key) is not None:
-            await self._set_aside(key)
-            await self._store.delete(key)
-        await self._store.put_if_absent(key, data)
 
-    async def _set_aside(self, key: str) -> None:
+def _json_of(record: ImageRecord) -> bytes:
+    return record.model_dump_json(indent=1).encode()
+
+
+async def _restore_thumbnails(archive: Archive) -> tuple[int, int]:
+    """Makes the small copies that are missing; returns how many, and how many could not be made.
+
+    What is no picture has none. Where the store cannot even be listed, that counts as one that could not be made.
+    """
+    made = failed = 0
+    try:
+        missing = await _without_thumbnail(archive.store)
+    except ArchiveError:
+        return 0, 1
+    for sha256 in missing:
         try:
-            damaged = await self._store.get(key)
-        except ArchiveError:  # not even its bytes can be read: there is nothing to keep
-            return
-        reason = f"It lay at {key}, and was damaged there."
-        why = Quarantined(shot_key="", job_id="", reason=reason, declared_type=None)
-        await self._store.put_if_absent(quarantine_key(sha256_of(damaged)), damaged)
-        await self._store.put_if_absent(quarantine_reason_key(sha256_of(damaged)), why.model_dump_json().encode())
-
-
-async def _restore_thumbnails(archive: Archive) -> int:
-    """Makes the small copies that are missing; returns how many. What is no picture has none."""
-    keys = [key async for key in archive.store.list("thumbnails/")]
-    there = {key.rpartition("/")[2].removesuffix(_THUMBNAIL) for key in keys}
-    made = 0
-    async for key in archive.store.list("records/"):
-        sha256 = sha256_of_key(key)
-        if sha256 is not None and sha256 not in there:
             made += await _restore_thumbnail(sha256, archive.store)
-    return made
+        except ArchiveError:  # it can be made again at any time; what was mended is to be told now
+            failed += 1
+    return made, failed
+
+
+async def _without_thumbnail(store: Store) -> list[str]:
+    keys = [key async for key in store.list("thumbnails/")]
+    there = {key.rpartition("/")[2].removesuffix(_THUMBNAIL) for key in keys}
+    recorded = [sha256_of_key(key) async for key in store.list("records/")]
+    return [sha256 for sha256 in recorded if sha256 is not None and sha256 not in there]
 
 
 async def _restore_thumbnail(sha256: str, store: Store) -> bool:

@@ -79,21 +79,59 @@ async def sweep(
 
 
 async def _carry_out(swept: Swept, twice: frozenset[str], archive: Archive) -> None:
-    store = archive.store
-    for sha256 in swept.restored:
-        await take_out_of_trash(sha256, store)
-    for sha256 in twice:  # a move that was killed, and then the picture was named
-        await forget(sha256, store)
-    for sha256 in swept.trashed:
-        await put_into_trash(sha256, store)
+    left = await _take_out([*swept.restored, *sorted(twice)], archive.store)  # twice: of a move that was killed
+    await _put_all_into_trash(swept.trashed, archive)
+    for sha256 in swept.deleted:
+        await forget(sha256, archive.store)
+    if left:
+        raise ArchiveError(
+            f"Pictures that something names could not be taken out of the trash ({len(left)}): {'; '.join(left)}. "
+            "All else was done. Run `repair`."
+        )
+
+
+async def _take_out(sha256s: Iterable[str], store: Store) -> list[str]:
+    """Puts what is named back in its place; returns what could not be, each with the reason."""
+    left: list[str] = []
+    for sha256 in sha256s:
+        try:
+            if not await take_out_of_trash(sha256, store):
+                left.append(f"{sha256}, which is damaged there")
+        except ArchiveError as error:  # one picture's trouble keeps nobody from the others
+            left.append(f"{sha256}: {error}")
+    return left
+
+
+async def _put_all_into_trash(sha256s: Iterable[str], archive: Archive) -> None:
+    """Moves all of them, or none: whatever comes in between, those that were moved are put back."""
+    begun: list[str] = []
+    try:
+        for sha256 in sha256s:
+            begun.append(sha256)
+            await put_into_trash(sha256, archive.store)
+    except ArchiveError as error:
+        raise await _put_back(begun, "The store failed in the middle", error, archive.store) from error
     try:
         await _refuse_beside_writers(archive)
     except ArchiveError as error:
-        for sha256 in swept.trashed:
-            await take_out_of_trash(sha256, store)
-        raise ArchiveError(f"Meanwhile a run has begun, so everything was put back. {error}") from error
-    for sha256 in swept.deleted:
-        await forget(sha256, store)
+        raise await _put_back(begun, "Meanwhile a run has begun", error, archive.store) from error
+
+
+async def _put_back(sha256s: Iterable[str], what: str, why: ArchiveError, store: Store) -> ArchiveError:
+    """Puts back what was to be moved; returns what is to be said of it."""
+    left: list[str] = []
+    for sha256 in sha256s:
+        try:
+            if not await take_out_of_trash(sha256, store) and await store.head(object_key(sha256)) is None:
+                left.append(sha256)
+        except ArchiveError:  # the store again: all others are tried nevertheless
+            left.append(sha256)
+    if not left:
+        return ArchiveError(f"{what}, so everything was put back. {why}")
+    return ArchiveError(
+        f"{what}, and not everything could be put back. Still in the trash ({len(left)}): {', '.join(left)}. "
+        f"Run `gc` again, or `repair`. {why}"
+    )
 
 
 async def _refuse_beside_writers(archive: Archive) -> None:

@@ -38,7 +38,7 @@ async def publish_mendings(repaired: Repaired) -> None:
         for each in repaired.mendings
     ]
     mended = sum(each.is_mended for each in repaired.mendings)
-    await _publish("repair", rows, f"{mended} of {len(rows)} mended; {repaired.thumbnails} small copies made anew")
+    await _publish("repair", rows, f"{mended} of {len(rows)} mended; {repaired.copies}")
 
 
 async def publish_rebuilt(rebuilt: Rebuilt) -> None:

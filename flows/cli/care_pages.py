@@ -58,10 +58,7 @@ def show_repaired(repaired: Repaired) -> None:
             table.add_row(plain(each.finding.key), each.finding.kind.replace("_", " "), became, plain(each.note))
         out.print(table)
     left = sum(not each.is_mended for each in repaired.mendings)
-    out.print(
-        f"{len(repaired.mendings) - left} mended, {left} left as they are, "
-        f"{repaired.thumbnails} small copies made anew."
-    )
+    out.print(f"{len(repaired.mendings) - left} mended, {left} left as they are, {repaired.copies}.")
 
 
 def show_rebuilt(rebuilt: Rebuilt) -> None:

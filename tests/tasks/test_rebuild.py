@@ -101,6 +101,34 @@ async def test_a_catalogue_that_was_lost_answers_as_before(
         assert await rebuild(archive) == Rebuilt(records=IMAGES, added=0, corrected=0)
 
 
+async def test_a_rebuild_that_is_stopped_leaves_no_half_editions(
+    open_one: Callable[[], AbstractAsyncContextManager[Archive]], tmp_path: Path, image_of: ImageOf
+) -> None:
+    """The next rebuild would take an edition of which some shots are known for one that is known as a whole."""
+    records = many(image_of)
+    async with open_one() as archive:
+        for record in records:
+            await keep(archive, record, b"")
+    lose(tmp_path)
+
+    def stop(done: int, due: int) -> None:
+        raise Stopped
+
+    async with open_one() as archive:
+        with pytest.raises(Stopped):
+            await rebuild(archive, on_progress=stop)
+        assert await archive.catalogue.count() == 256
+        assert await archive.catalogue.editions() == frozenset()
+        await rebuild(archive)
+        editions = sorted({(record.campaign, record.edition) for record in records})
+        shots = {member.shot_key for each in editions for member in await archive.catalogue.members_of(*each)}
+        assert shots == {record.shot_key for record in records}
+
+
+class Stopped(Exception):
+    """The process is told to end."""
+
+
 async def test_rows_that_say_otherwise_are_corrected(archive: Archive, image_of: ImageOf, tmp_path: Path) -> None:
     """A column that was changed, and a row that is gone; the others are not written."""
     images = await filled(archive, image_of)

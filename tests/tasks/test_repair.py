@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -7,16 +7,19 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from blocks.archive.archive import Archive, open_archive
-from blocks.archive.layout import CATALOGUE_FILE, object_key, quarantine_key, record_key, thumbnail_key
-from blocks.errors import UnexpectedAnswer
+from blocks.archive.layout import CATALOGUE_FILE, object_key, quarantine_key, record_key, thumbnail_key, trash_key
+from blocks.errors import ArchiveError, UnexpectedAnswer
 from tasks.checks import examine
+from tasks.findings import Finding, FindingKind
 from tasks.models import ImageRecord, sha256_of
 from tasks.provenance.views import marked_thumbnail
+from tasks.records import catalogue_entry
 from tasks.repair import Repaired, repair
 from tasks.trash import put_into_trash
 from tasks.verify import Verified, verify
 from tests.tasks.gate.files import flipped
 from tests.tasks.gate.spoilt import GOOD
+from tests.tasks.trash_trouble import failing
 from tests.tasks.upkeep import ImageOf, filled, overwrite
 
 BYTES = {sha256_of(data): data for data in GOOD.values()}
@@ -124,6 +127,94 @@ async def test_the_trash_is_looked_into_before_the_provider(archive: Archive, im
     assert [each.note for each in repaired.mendings] == ["Taken out of the trash."]
     assert source.asked == []
     assert (await look(archive)).findings == ()
+
+
+async def test_the_trash_replaces_damaged_bytes(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """They hold the name; the good copy is not forgotten before it has taken their place, and they are kept."""
+    sha256 = images[0].sha256
+    damaged = flipped(BYTES[sha256], 0.5)
+    await put_into_trash(sha256, archive.store)
+    await archive.store.put_if_absent(object_key(sha256), damaged)
+    source = Source({})
+    repaired = await mended(archive, source)
+
+    assert [(each.is_mended, each.note) for each in repaired.mendings] == [(True, "Taken out of the trash.")]
+    assert source.asked == []
+    assert await archive.store.get(object_key(sha256)) == BYTES[sha256]
+    assert await archive.store.get(quarantine_key(sha256_of(damaged))) == damaged
+    assert await archive.store.head(trash_key(sha256)) is None
+
+
+async def test_bytes_from_the_trash_get_their_record_back(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """One repair is enough where both are gone, and the row has the record."""
+    sha256 = images[0].sha256
+    await put_into_trash(sha256, archive.store)
+    await archive.store.delete(record_key(sha256))
+    repaired = await mended(archive, Source({}))
+
+    assert [each.note for each in repaired.mendings] == ["Taken out of the trash."]
+    assert ImageRecord.model_validate_json(await archive.store.get(record_key(sha256))) == images[0]
+    assert (await look(archive)).findings == ()
+
+
+async def test_a_record_that_can_be_read_again_is_kept(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """A read that failed once is no damage: the record is the truth still, and a wrong row is made from it."""
+    sha256 = images[0].sha256
+    before = await archive.store.get(record_key(sha256))
+    wrong = images[0].model_copy(update={"campaign": "wrong"})
+    await archive.catalogue.put([catalogue_entry(wrong)])
+    finding = Finding(kind=FindingKind.UNREADABLE, key=record_key(sha256), detail="The disk did not answer.")
+    repaired = await repair([finding], archive, Source({}))
+
+    assert [(each.is_mended, each.note) for each in repaired.mendings] == [
+        (True, "The record can be read by now, and is whole.")
+    ]
+    assert await archive.store.get(record_key(sha256)) == before
+    assert await archive.catalogue.get(sha256) == catalogue_entry(images[0])
+
+
+@pytest.mark.parametrize("key_of", [record_key, object_key])
+async def test_what_cannot_be_read_is_not_deleted(
+    key_of: Callable[[str], str],
+    archive: Archive,
+    images: Sequence[ImageRecord],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be whole, and could not be kept in quarantine: the store's own message is the note."""
+    key = key_of(images[0].sha256)
+    before = await archive.store.get(key)
+    finding = Finding(kind=FindingKind.UNREADABLE, key=key, detail="It cannot be read.")
+    with monkeypatch.context() as patched:
+        failing(patched, archive, "get", lambda asked: asked == key)
+        repaired = await repair([finding], archive, Source())
+
+    assert [(each.is_mended, each.note) for each in repaired.mendings] == [(False, f"No answer for {key}.")]
+    assert await archive.store.get(key) == before
+
+
+async def test_a_small_copy_that_fails_keeps_back_no_report(
+    archive: Archive, images: Sequence[ImageRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted, and the others are made; what was mended is told."""
+    await archive.store.delete(object_key(images[0].sha256))
+    findings = (await look(archive)).findings
+    failing(monkeypatch, archive, "put_if_absent", lambda asked: asked == thumbnail_key(images[1].sha256))
+    repaired = await repair(findings, archive, Source())
+
+    assert [each.note for each in repaired.mendings] == ["Fetched again from scenario."]
+    assert (repaired.thumbnails, repaired.failed_thumbnails) == (3, 1)
+
+
+async def test_a_list_that_fails_keeps_back_no_report(
+    archive: Archive, images: Sequence[ImageRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pictures without a small copy cannot be found: what was mended is told all the same."""
+
+    def no_list(store: object, prefix: str) -> None:
+        raise ArchiveError("No list.")
+
+    monkeypatch.setattr(type(archive.store), "list", no_list)
+    assert await repair((), archive, Source()) == Repaired(failed_thumbnails=1)
 
 
 async def test_what_cannot_be_mended_says_why_and_stays(archive: Archive, images: Sequence[ImageRecord]) -> None:
