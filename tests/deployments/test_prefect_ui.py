@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, Response, expect, sync_playwright
 
 from tests.deployments.served import ROOT, Served, serving
 
@@ -79,15 +79,23 @@ def field(page: Page, label: str) -> Locator:
     return page.get_by_label(label).first
 
 
-def submit(page: Page) -> str:
-    """Presses Submit, again where the server's SQLite was busy, as a person would; returns the run's id."""
-    for _ in range(3):
-        with page.expect_response(re.compile("/create_flow_run$")) as answer:
-            page.get_by_role("button", name="Submit").click()
+def press(button: Locator, asks: str) -> Response:
+    """Presses a button that asks the server, again where its SQLite was busy, as a person would."""
+    page = button.page
+    for _ in range(6):
+        with page.expect_response(re.compile(f"/{asks}$")) as answer:
+            button.click()
         if answer.value.status != SERVICE_UNAVAILABLE:
             break
-    assert answer.value.ok, answer.value.text()
-    run_id: str = answer.value.json()["id"]
+    response: Response = answer.value
+    return response
+
+
+def submit(page: Page) -> str:
+    """Sends a form; returns the run's id."""
+    answer = press(page.get_by_role("button", name="Submit"), "create_flow_run")
+    assert answer.ok, answer.text()
+    run_id: str = answer.json()["id"]
     return run_id
 
 
@@ -144,10 +152,11 @@ def test_a_wrong_value_is_refused_beside_its_field(served: Served, page: Page) -
     before = served.post("/flow_runs/count")
     open_form(page, served)
     field(page, "Name of the campaign").fill("No Name!")
-    page.get_by_role("button", name="Submit").click()
+    press(page.get_by_role("button", name="Submit"), "create_flow_run")
 
-    expect(page.get_by_text("'No Name!' does not match")).to_be_visible(timeout=PATIENCE_MS)
-    page.get_by_text("'No Name!' does not match").scroll_into_view_if_needed()
+    refusal = page.get_by_role("paragraph").filter(has_text="'No Name!' does not match")
+    expect(refusal).to_be_visible(timeout=PATIENCE_MS)
+    refusal.scroll_into_view_if_needed()
     kept(page, "run-form-refused")
 
     field(page, "Pictures of each prompt").fill("0")
@@ -177,15 +186,16 @@ def test_a_person_reviews_in_the_browser(served: Served, page: Page) -> None:
     kept(page, "review")
     dialog.get_by_label("Reject these").fill("2, 3")
     kept(page, "review-answer")
-    dialog.get_by_role("button", name="Resume").click()
+    assert press(dialog.get_by_role("button", name="Resume"), "resume").ok
 
     served.wait_for(run_id, "Completed")
     page.reload()
     page.get_by_role("tab", name="Artifacts").click()
     open_artifact(page, "browser-review-contact-sheet")
     kept(page, "review-done")
-    table = page.get_by_role("table").first.inner_text().split()
-    figures = dict(zip(table[: len(table) // 2], table[len(table) // 2 :], strict=False))
+    table = page.get_by_role("table").first
+    names, values = (table.get_by_role(role).all_inner_texts() for role in ("columnheader", "cell"))
+    figures = dict(zip(names, values, strict=True))
     assert {name: figures[name] for name in ("made", "rejected", "bought")} == {
         "made": "6",
         "rejected": "2",
