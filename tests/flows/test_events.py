@@ -1,10 +1,13 @@
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from prefect import flow, tags
@@ -22,6 +25,7 @@ from flows.events import tell_completed, tell_failure, tell_review_waiting
 from tasks.models import CampaignResult, Checks, Cost, Failure, ImageRecord, Prompt, Verdict
 from tasks.studio import RunIdentity
 
+ROOT = Path(__file__).parents[2]
 RUN = RunIdentity(campaign="teapots", edition="2026-11-20", run_id="r")
 
 
@@ -260,16 +264,31 @@ def test_outside_of_runs_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     assert emitted == []
 
 
-async def test_an_event_arrives_at_the_server() -> None:
-    """The whole way once: through Prefect's sender into the server's store, where automations find it."""
+TELLS = """
+from prefect import flow
+from prefect.runtime import flow_run
 
-    @flow
-    async def run() -> UUID:
-        tell_failure(BudgetExhausted("It is spent."), RUN.model_copy(update={"campaign": "arrives"}))
-        return UUID(str(flow_run.id))
+from blocks.errors import BudgetExhausted
+from flows.events import tell_failure
+from tasks.studio import RunIdentity
 
-    run_id = await run()
-    await asyncio.to_thread(EventsWorker.instance().wait_until_empty)
+@flow
+def run():
+    tell_failure(BudgetExhausted("It is spent."), RunIdentity(campaign="arrives", edition="1", run_id="r"))
+    print("run", flow_run.id)
+
+run()
+"""
+
+
+async def test_an_event_arrives_at_the_server(prefect_server: str) -> None:
+    """The whole way once, from a process of its own: through Prefect's sender into the store of automations."""
+    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PYTHONPATH": str(ROOT)}
+    told = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", TELLS], env=environment, capture_output=True, text=True, timeout=100
+    )
+    assert told.returncode == 0, told.stderr
+    run_id = told.stdout.split("run ")[-1].strip()
 
     query = {"filter": {"event": {"name": ["kleinbild.budget.exhausted"]}, "order": "DESC"}, "limit": 50}
     found: list[dict[str, Any]] = []
