@@ -25,7 +25,8 @@ async def test_credentials_that_are_handed_over_are_used() -> None:
 
 async def test_the_saved_block_is_used_otherwise() -> None:
     """A block that `deployments.register` has saved is found, with its secret."""
-    assert await save(blocks_from({"SUNRA_KEY": "a-key"})) == ["sunra-credentials/default"]
+    said = await save(blocks_from({"SUNRA_KEY": "a-key"}))
+    assert said[0] == "saved sunra-credentials/default"
     try:
         found = (await credentials_for(["sunra"], None, None))["sunra"]
     finally:
