@@ -17,7 +17,6 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from blocks.archive.block import ImageArchive
@@ -28,6 +27,7 @@ from flows.accounts import BLOCK_NAME, sandbox_credentials
 from tests.blocks.archive.conftest import POSTGRES_URL
 from tests.deployments import plant
 from tests.deployments.plant import POOL, PROJECT, REDIS, Worker
+from tests.prefect_servers import prefect_at
 
 pytestmark = [
     pytest.mark.skipif(POSTGRES_URL is None, reason="KLEINBILD_TEST_POSTGRES_URL names no PostgreSQL server"),
@@ -123,7 +123,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Plant]:
         origin = stack.enter_context(plant.sandbox(LATENCY_SECONDS))
         api = stack.enter_context(plant.prefect_server(tmp_path / "server", for_prefect, redis_port))
         settings = {"PREFECT_API_URL": api, "PREFECT_WORKER_QUERY_SECONDS": "2", "PREFECT_LOGGING_LEVEL": "WARNING"}
-        stack.enter_context(temporary_settings({PREFECT_API_URL: api}))
+        stack.enter_context(prefect_at(api))
         prefect = await stack.enter_async_context(get_client())
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=origin, trust_env=False, timeout=30))
         archive = ImageArchive(root=str(tmp_path / "archive"), catalogue_url=SecretStr(for_archive))

@@ -16,13 +16,13 @@ from typing import Any, cast
 import httpx
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blocks.archive.block import ImageArchive
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.sunra.credentials import SunraCredentials
 from tests.deployments.served import ROOT, Served
 from tests.deployments.spilled import spilled_in
+from tests.prefect_servers import prefect_at
 
 END_TIMEOUT_SECONDS = 90
 SEEN_TIMEOUT_SECONDS = 60
@@ -206,7 +206,7 @@ def assert_nothing_spilled(state: Path) -> None:
 
 def assert_blocks_and_limits(served: Served) -> None:
     """Reports lead to the page server, each account has its limit, and no other site may call the API."""
-    with temporary_settings({PREFECT_API_URL: f"{served.ui}/api"}):
+    with prefect_at(f"{served.ui}/api"):
         found = asyncio.run(on_record())
     assert (found.archive.root, found.archive.browse_url) == (str(served.state / "archive"), served.sheets)
     assert (found.scenario.sandbox, found.scenario.shared_limit) == (True, "scenario-credentials-sandbox")

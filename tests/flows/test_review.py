@@ -2,10 +2,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
 
 import pytest
-from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -20,7 +19,7 @@ from tasks.models import CampaignResult
 from tasks.review import Again, Answer, Decision, Question, ReviewTimedOut
 from tests.conftest import Sandbox
 from tests.flows.conftest import Workplace
-from tests.flows.forms import form_of, waiting_run
+from tests.flows.forms import form_of, known_runs, waiting_run
 
 PROMPTS = "a {red|blue|green|black} teapot"
 
@@ -227,10 +226,6 @@ async def waiting(workplace: Workplace, **terms: Any) -> AsyncIterator[asyncio.T
     finally:
         run.cancel()
         await asyncio.wait({run})
-
-
-async def known_runs(client: PrefectClient) -> set[UUID]:
-    return {run.id for run in await client.read_flow_runs()}
 
 
 async def test_a_local_run_waits_for_the_form(

@@ -15,7 +15,7 @@ from flows.pausing import Answered, answer_in_form
 from tasks.brief import ReviewPolicy
 from tasks.models import Checks, ImageRecord, Prompt
 from tasks.review import Answer, Candidate, Question
-from tests.flows.forms import waiting_run
+from tests.flows.forms import known_runs, waiting_run
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,7 @@ async def test_an_answer_comes_back_with_its_question() -> None:
     later = question("9", "1", "2", earlier=Answer(reject="2", note="dull"))
     asking = Asking(ReviewPolicy(timeout_hours=0.1))
     async with get_client() as client:
-        known = {run.id for run in await client.read_flow_runs()}
+        known = await known_runs(client)
         running = asyncio.create_task(asking.run(first, later))
         run = await waiting_run(client, known)
         await client.resume_flow_run(run.id, run_input={"keep_only": "", "note": "fine"})

@@ -21,7 +21,7 @@ from prefect.states import Crashed, Failed, Pending, Running, Scheduled
 from tests.conftest import Sandbox
 from tests.deployments.plant import Worker
 from tests.flows.conftest import Workplace, small_brief
-from tests.flows.forms import DEADLINE_SECONDS, Form, form_of, waiting_run
+from tests.flows.forms import DEADLINE_SECONDS, Form, form_of, known_runs, waiting_run
 from tests.flows.test_review import decisions
 
 PROJECT = Path(__file__).parents[2]
@@ -98,7 +98,7 @@ async def test_a_suspended_run_survives_its_worker(
     """Its process ends at each review. Another worker goes on with the answers, and every shot is bought once."""
     async with get_client() as client:
         deployment = await deploy(client)
-        known = {run.id for run in await client.read_flow_runs()}
+        known = await known_runs(client, "Suspended")
         run = await client.create_flow_run_from_deployment(deployment, parameters=await parameters(workplace))
         with worker(settings, tmp_path) as first:
             suspended = await waiting_run(client, known, "Suspended")
@@ -152,7 +152,7 @@ async def test_an_answer_survives_a_crash_and_means_what_was_shown(
     brief = {"prompts": "a {red|blue|black|green} teapot", "edits": [], "job_timeout_seconds": 6}
     async with get_client() as client:
         deployment = await deploy(client)
-        known = {run.id for run in await client.read_flow_runs()}
+        known = await known_runs(client, "Suspended")
         run = await client.create_flow_run_from_deployment(deployment, parameters=await parameters(workplace, **brief))
         with worker(settings, tmp_path):
             form = await form_of(client, await waiting_run(client, known, "Suspended"))

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.addresses import free_port
 from deployments.work_pools import POOL
 from tests.deployments.live.operating import Operator, operator
 from tests.deployments.plant import postgres_database
+from tests.prefect_servers import prefect_at
 
 POSTGRES_URL = os.environ.get("KLEINBILD_TEST_POSTGRES_URL")
 
@@ -66,7 +66,7 @@ def worker_elsewhere(
 @pytest.fixture
 async def client(at_work: Operator, first_words: str) -> AsyncIterator[PrefectClient]:
     """A client of the server that everything was deployed to."""
-    with temporary_settings({PREFECT_API_URL: at_work.api}):
+    with prefect_at(at_work.api):
         async with get_client() as client:
             yield client
 

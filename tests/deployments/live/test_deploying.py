@@ -18,6 +18,7 @@ from deployments.work_pools import POOL, PoolType, base_job_template
 from tests.deployments.live.listening import Guarded, listening
 from tests.deployments.live.operating import Operator, eventually, table
 from tests.deployments.live.runs import bought, run_to_its_end, runs_of
+from tests.prefect_servers import prefect_at
 
 pytestmark = pytest.mark.timeout(300)  # a server, a worker and three deployments, on a machine that may be busy
 
@@ -124,7 +125,7 @@ def test_a_pool_of_another_type_is_not_fought_for(
     at_work: Operator, first_words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One message with the remedy, and nothing changed."""
-    with temporary_settings({PREFECT_API_URL: at_work.api}):
+    with prefect_at(at_work.api):
         assert deploy.main(["--type", "docker"]) == 3
 
     assert capsys.readouterr() == (
@@ -139,7 +140,7 @@ def test_a_block_that_is_not_there_is_refused(
     at_work: Operator, first_words: str, slug: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A misspelt block is found before anything is deployed."""
-    with temporary_settings({PREFECT_API_URL: at_work.api}):
+    with prefect_at(at_work.api):
         assert deploy.main(["--notify", slug]) == 3
 
     said = capsys.readouterr()
