@@ -85,6 +85,17 @@ class EditStep(ModelSettings):
 
     instruction: str = Field(min_length=1)
     provider: ProviderName = "sunra"
+    min_change: float | None = Field(
+        default=None, ge=0, le=1, description="Share of the picture that has to change at least."
+    )
+    max_change: float | None = Field(
+        default=None, ge=0, le=1, description="Share of the picture that may change at most."
+    )
+    on_change: Literal["flag", "retry", "stop"] = Field(
+        default="flag",
+        description="What to do with a result outside of these: flag it, retry with other seeds, or stop its chain.",
+    )
+    retries: int = Field(default=2, ge=1, le=10, description="New seeds at most for one result, with `retry`.")
 
 
 class Dedupe(Frozen):
@@ -93,6 +104,11 @@ class Dedupe(Frozen):
     scope: Literal["campaign", "archive"] = Field(default="archive", description="What new pictures are compared with.")
     threshold: Literal["strict", "normal", "loose"] = "normal"
     distance_bits: int | None = Field(default=None, ge=0, le=96, description="Of 192; overrides the named threshold.")
+    crops: bool = Field(default=True, description="Whether crops and small rotations of a picture are repeats of it.")
+    mirror: bool = Field(default=True, description="Whether the mirror image of a picture is a repeat of it.")
+    within_chain: bool = Field(
+        default=False, description="Whether an edit may be a repeat of its own parent, or of another in its chain."
+    )
 
 
 class ReviewPolicy(Frozen):
@@ -182,6 +198,15 @@ class Brief(RevisionBrief):
     seeds: int = Field(default=1, ge=1, le=1000, description="Pictures of each prompt, each from its own seed.")
     generate: Generation = Generation()
     edit: Literal["keepers", "all"] = Field(default="keepers", description="Which generated pictures are edited.")
+    target_unique: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_PROMPTS,
+        description="Goes on in rounds until so many distinct pictures were generated, or the budget ends.",
+    )
+    min_yield: float = Field(
+        default=0.2, ge=0, le=1, description="Distinct pictures per paid one under which the rounds end."
+    )
 
     def stages(self) -> tuple[tuple[str, Generation | EditStep], ...]:
         """Lists what asks a model for pictures; generation comes first."""

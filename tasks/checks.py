@@ -9,7 +9,7 @@ from PIL import Image
 
 from blocks.errors import BadPicture
 from tasks.gate.refusal import Refusal
-from tasks.models import Checks, MediaType
+from tasks.measured import Checks, MediaType
 from tasks.near import fingerprint
 from tasks.pixels import pixels_sha256
 from tasks.quality import look_of

@@ -13,18 +13,15 @@ import rfc8785
 from pydantic import Field
 
 from blocks.provider import MAX_SEED, Frozen, Money, PictureRequest, ProviderName
+from tasks.measured import Checks, Drift
 from tasks.shown import one_line
 
-RECORD_FORMAT = 2
+RECORD_FORMAT = 3
 """Version of the record files in an archive. It only grows; a reader refuses what is newer than itself.
 
-2 added to the checks: the hash of the pixels, quality, flags and content credentials; and `again`. Their schema, for
-all formats so far, is `tasks/record.schema.json`.
+2 added to the checks: the hash of the pixels, quality, flags and content credentials; and `again`. 3 added the
+signature to the checks, and the drift of edits. Their schema, for all formats so far, is `tasks/record.schema.json`.
 """
-
-MediaType = Literal["image/png", "image/jpeg", "image/webp"]
-PictureFlag = Literal["flat", "black"]
-
 
 PROMPT_IN_NAME = 32
 """Characters of a prompt in the name of a run, which stands beside a bar in the timeline."""
@@ -108,38 +105,6 @@ class Shot(Frozen):
         return f"{place} · {one_line(self.request.prompt, PROMPT_IN_NAME)} · {self.key[:8]}"
 
 
-class Quality(Frozen):
-    """Plain figures of a picture's luma, to sort and to filter by; no judgement (`tasks/quality.py`)."""
-
-    sharpness: float = Field(ge=0, description="Variance of the Laplacian: small for blurred pictures.")
-    contrast: float = Field(ge=0, le=1, description="Standard deviation, as a share of the whole range.")
-    clipped_share: float = Field(ge=0, le=1, description="Share of pixels that are fully black or fully white.")
-    entropy_bits: float = Field(ge=0, le=8, description="Bits per pixel that the distribution of luma holds.")
-
-
-class Checks(Frozen):
-    """What one full decode of the bytes found out."""
-
-    media_type: MediaType
-    width_px: int
-    height_px: int
-    size_bytes: int
-    fingerprint: str = Field(description="48 hexadecimal digits: the 192 bits of `tasks/near.py`.")
-    pixels_sha256: str | None = Field(
-        default=None, description="SHA-256 of size and decoded pixels (`tasks/pixels.py`): same pixels in other bytes."
-    )
-    quality: Quality | None = None
-    flags: tuple[PictureFlag, ...] = Field(
-        default=(),
-        description="What a person should look at: `flat` (one colour all over, as of a placeholder), `black`.",
-    )
-    content_credentials: Literal["none", "present"] | None = Field(
-        default=None, description="Whether the bytes came with a C2PA manifest; null: nobody has looked."
-    )
-    credentials_issuer: str | None = Field(default=None, description="Who signed the manifest, as it was read then.")
-    credentials_state: str | None = Field(default=None, description="What a validator said of it then, in its words.")
-
-
 class ImageRecord(Frozen):
     """Everything about one image: where it came from, what it cost, how to make it again. Written once."""
 
@@ -161,6 +126,7 @@ class ImageRecord(Frozen):
     position: int
     cost: Money | None = Field(description="What this image cost; None where nobody says.")
     checks: Checks
+    drift: Drift | None = Field(default=None, description="How far an edit went from its parent; null: not measured.")
     made_at: datetime
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.models import PictureFlag, Quality
+from tasks.measured import PictureFlag, Quality
 from tasks.near import over_white
 
 MOST_PIXELS = 0.98

@@ -10,7 +10,7 @@ from blocks.errors import BadPicture, BriefError
 from blocks.provider import Frozen
 from tasks.archive import read_record
 from tasks.checks import decode_and_check
-from tasks.models import Checks
+from tasks.measured import Checks
 from tasks.near import FINGERPRINT_BITS, THRESHOLD_BITS, as_words, distances_bits
 
 MOST_LIKENESSES = 5

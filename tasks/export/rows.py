@@ -11,7 +11,7 @@ from tasks.export.captions import caption_of
 from tasks.export.family import Family
 from tasks.export.select import Chosen
 from tasks.export.terms import Terms
-from tasks.models import MediaType
+from tasks.measured import MediaType
 from tasks.provenance.identity import system_of
 from tasks.provenance.source_type import source_type_of
 

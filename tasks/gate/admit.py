@@ -10,7 +10,7 @@ from blocks.provider import Frozen, PictureFormat, PictureRequest
 from tasks.checks import Examined, examine, refuse_bomb
 from tasks.gate.refusal import Flaw, Refusal
 from tasks.gate.structure import Structure, structure_of
-from tasks.models import Checks
+from tasks.measured import Checks
 
 MAX_SIZE_BYTES = 64 * 1024 * 1024
 

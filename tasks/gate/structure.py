@@ -8,7 +8,7 @@ from tasks.gate.png import PNG_SIGNATURE, walk_png
 from tasks.gate.refusal import Flaw, Refusal
 from tasks.gate.walked import Walked
 from tasks.gate.webp import walk_webp
-from tasks.models import MediaType
+from tasks.measured import MediaType
 
 
 class Structure(NamedTuple):

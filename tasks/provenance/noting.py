@@ -1,7 +1,7 @@
 """Notes in a picture's checks what its content credentials say on the day it comes in, where they can be read."""
 
 from blocks.errors import ArchiveError, SetupError
-from tasks.models import Checks
+from tasks.measured import Checks
 from tasks.provenance.reading import read_credentials
 
 UNREADABLE = "unreadable"

@@ -7,7 +7,7 @@ as long; here the bytes of the picture, and of all other metadata, stay what the
 from typing import Protocol
 
 from blocks.errors import ArchiveError
-from tasks.models import MediaType
+from tasks.measured import MediaType
 from tasks.provenance import jpeg, png, webp
 from tasks.provenance.pieces import Piece
 

@@ -12,7 +12,8 @@ from itertools import groupby, pairwise
 from typing import Literal
 
 from blocks.provider import Frozen
-from tasks.models import Balance, Cost, Failure, ImageRecord, PictureFlag, Prompt, ReferenceUse, Verdict
+from tasks.measured import PictureFlag
+from tasks.models import Balance, Cost, Failure, ImageRecord, Prompt, ReferenceUse, Verdict
 from tasks.opinions import Opinion
 from tasks.report.wording import Change, Words, changes_between, highlight
 

@@ -22,7 +22,8 @@ from blocks.archive.archive import Archive, open_archive
 from blocks.archive.catalogue import Catalogue
 from blocks.archive.layout import CATALOGUE_FILE, record_key
 from blocks.provider import PictureRequest
-from tasks.models import Checks, ImageRecord, Prompt, Quality
+from tasks.measured import Checks, Quality
+from tasks.models import ImageRecord, Prompt
 from tasks.rebuild import rebuild
 from tasks.records import catalogue_entry
 

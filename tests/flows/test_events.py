@@ -22,7 +22,8 @@ from blocks.errors import AccountRefused, BudgetExhausted, KleinbildError, NotSt
 from blocks.provider import Money, PictureRequest
 from flows import events
 from flows.events import tell_completed, tell_failure, tell_review_waiting
-from tasks.models import CampaignResult, Checks, Cost, Failure, ImageRecord, Prompt, Verdict
+from tasks.measured import Checks
+from tasks.models import CampaignResult, Cost, Failure, ImageRecord, Prompt, Verdict
 from tasks.studio import RunIdentity
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,8 @@ from blocks.provider import Money, PictureRequest
 from flows import pausing
 from flows.pausing import Answered, answer_in_form
 from tasks.brief import ReviewPolicy
-from tasks.models import Checks, ImageRecord, Prompt
+from tasks.measured import Checks
+from tasks.models import ImageRecord, Prompt
 from tasks.review import Answer, Candidate, Question
 from tests.flows.forms import known_runs, waiting_run
 

@@ -18,7 +18,8 @@ from flows.accounts import sandbox_credentials
 from tasks import account, ingest, lost, purchase
 from tasks.account import Credentials
 from tasks.brief import Brief
-from tasks.models import Checks, ImageRecord, Prompt, Shot, sha256_of
+from tasks.measured import Checks
+from tasks.models import ImageRecord, Prompt, Shot, sha256_of
 from tasks.studio import Studio, open_studio
 from tests.conftest import Sandbox
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from blocks.errors import BadPicture
 from tasks.checks import decode_and_check
-from tasks.models import Checks
+from tasks.measured import Checks
 from tasks.near import fingerprint
 from tasks.pixels import pixels_sha256
 from tasks.quality import look_of

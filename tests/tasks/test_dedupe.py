@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tasks.brief import Dedupe
 from tasks.dedupe import Known, dedupe, judge
-from tasks.models import Checks, ImageRecord, Verdict
+from tasks.measured import Checks
+from tasks.models import ImageRecord, Verdict
 
 ImageOf = Callable[..., ImageRecord]
 SHARED_FIXTURE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -15,7 +15,8 @@ from tasks.archive import read_record
 from tasks.gate.admit import Expected, admit
 from tasks.gate.quarantine import Quarantined
 from tasks.ingest import ingest
-from tasks.models import Checks, Shot, sha256_of
+from tasks.measured import Checks
+from tasks.models import Shot, sha256_of
 from tasks.purchase import Purchase
 from tasks.studio import Studio
 from tests.conftest import Sandbox

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
-from tasks.models import Quality
+from tasks.measured import Quality
 from tasks.quality import look_of, sharpness_of
 
 MakePicture = Callable[..., Image.Image]

@@ -10,7 +10,8 @@ from flows.cli import console, image_pages
 from flows.questions import Plan
 from flows.showing import Provenance
 from tasks.estimate import Estimate, EstimateLine
-from tasks.models import Binding, CampaignResult, Checks, Cost, Failure, ImageRecord, Prompt, Verdict
+from tasks.measured import Checks
+from tasks.models import Binding, CampaignResult, Cost, Failure, ImageRecord, Prompt, Verdict
 from tasks.progress import Progress
 
 HOSTILE = "[bold red]pot[/bold red] [link=http://evil.example]here[/link] [/] :bomb: \\[x]"
