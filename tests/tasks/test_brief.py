@@ -18,8 +18,8 @@ from tasks.review import policy_of
 
 MINIMAL = "name: cards\nprompts: [a mug]\n"
 TOP_FIELDS = (
-    "archive, axes, budget, count, dedupe, edit, edits, generate, job_timeout_seconds, name, on_lost, prompts, "
-    "references, review, seed, seeds, title"
+    "archive, axes, budget, count, dedupe, edit, edits, generate, job_timeout_seconds, min_yield, name, on_lost, "
+    "prompts, references, review, seed, seeds, target_unique, title"
 )
 
 
