@@ -1,6 +1,7 @@
-"""What every test may use: the sandbox, served on a free port of this machine."""
+"""What every test may use: the sandbox, served on a free port of this machine. And what no test may do: skip in CI."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,27 @@ import pytest
 
 from deployments.sandbox.app import create_app
 from deployments.sandbox.server import served
+
+COMPLETE = "KLEINBILD_TEST_COMPLETE"
+"""Set where everything is installed that tests look for, as `.ci/run` does: there nothing is skipped for want of it."""
+
+SKIPPED_ANYWHERE = (
+    "root may read every file",
+    "no power can be cut here",  # a container has no disks of its own
+    "this machine has no wide font",
+)
+"""Reasons that no installed program takes away."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Makes a skip a failure where everything was said to be installed."""
+    report = yield
+    if COMPLETE in os.environ and report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[-1]
+        if not any(known in reason for known in SKIPPED_ANYWHERE):
+            report.outcome, report.longrepr = "failed", f"{reason}, and {COMPLETE} says that everything is there"
+    return report
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,6 @@ from blocks.scenario.wire import (
     ModelAnswer,
     RunModelAnswer,
     RunModelRequest,
-    ScenarioAnswer,
     SparkAnswer,
     SparkRequest,
 )
@@ -46,6 +45,7 @@ from blocks.scenario.wire_assets import (
     UploadPart,
     UploadRequest,
 )
+from blocks.scenario.wire_types import ScenarioAnswer
 
 PROVIDER: ProviderName = "scenario"
 MAX_PAGES = 100

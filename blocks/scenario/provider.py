@@ -7,6 +7,7 @@ list of jobs, and expired links can be had afresh; jobs cannot be cancelled.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Self
 
 from blocks.errors import BadPicture, InvalidRequest, ProviderUnavailable, RequestRejected, UnexpectedAnswer
@@ -138,7 +139,7 @@ class ScenarioProvider:
         """Lists the pictures of a job that has SUCCEEDED, in the order of its outputs, with URLs that work now.
 
         Raises:
-            ProviderUnavailable: A picture is not ready yet; repeat.
+            ProviderUnavailable: A picture is not ready yet, or not found; repeat.
             BadPicture: Scenario marks a picture as failed.
             UnexpectedAnswer: The job names no pictures, or a picture has no URL.
         """
@@ -146,8 +147,22 @@ class ScenarioProvider:
             raise UnexpectedAnswer(
                 f"Scenario's job {status.job_id!r} names no pictures.", provider=PROVIDER, job_id=status.job_id
             )
-        assets = [await self._client.asset(asset_id) for asset_id in status.asset_ids]
+        assets = [await self._asset_of(status.job_id, asset_id) for asset_id in status.asset_ids]
         return tuple(_as_picture(index, asset, status.job_id) for index, asset in enumerate(assets))
+
+    async def _asset_of(self, job_id: str, asset_id: str) -> Asset:
+        """Shows an asset that a job names: it was paid for, so one that is not found is not given up."""
+        try:
+            return await self._client.asset(asset_id)
+        except UnexpectedAnswer as error:
+            if error.status_code != HTTPStatus.NOT_FOUND:
+                raise
+            raise ProviderUnavailable(
+                f"Scenario does not find asset {asset_id!r}, which its job {job_id!r} names.",
+                provider=PROVIDER,
+                status_code=error.status_code,
+                job_id=job_id,
+            ) from error
 
     async def download(self, picture: RemotePicture) -> DownloadedPicture:
         """Fetches a picture without credentials, within the block's limits of size and time."""

@@ -24,7 +24,8 @@ from blocks.errors import (
     UnexpectedAnswer,
 )
 from blocks.http import clean_text, redact_url
-from blocks.scenario.wire import ErrorBody, Estimate, ScenarioAnswer
+from blocks.scenario.wire import ErrorBody, Estimate
+from blocks.scenario.wire_types import ScenarioAnswer
 
 DRY_RUN_STATUS = 269
 """The status of a cost estimate that bought nothing (official SDK; observed by Scenario's Blender add-on)."""

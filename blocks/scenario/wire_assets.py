@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from blocks.scenario.wire import ScenarioAnswer, ScenarioRequest, Text, Tolerant, VendorId, WholeNumber
+from blocks.scenario.wire_types import ScenarioAnswer, ScenarioRequest, Text, Tolerant, VendorId, WholeNumber
 
 MAX_BULK_ASSETS = 200
 """Asset ids in one `POST /assets/get-bulk` (official SDK, asset_get_bulk_params)."""

@@ -15,17 +15,15 @@ from rich.table import Table
 from blocks.errors import KleinbildError
 from flows.cli.screen import err, out, plain
 from flows.questions import Plan
-from tasks.estimate import Estimate
-from tasks.models import Balance, CampaignResult, Failure
+from tasks.models import Balance, CampaignResult, Failure, Flagged
+from tasks.placeholders import said_of_placeholders
+from tasks.progress import Milestones, Watcher
 from tasks.progress import Progress as Count
-from tasks.progress import Watcher
 from tasks.review import Question
+from tasks.rounds import yield_line
 from tasks.shown import one_line
 
 PROMPTS_SHOWN = 8
-LINE_EVERY = 0.1
-"""Share of the shots after which another plain line is printed."""
-
 PICTURES_SHOWN = 40
 MAX_CAPTION = 100
 
@@ -87,7 +85,7 @@ def progress() -> Iterator[Watcher]:
             description=count.stage,
             total=count.planned or None,
             completed=count.settled,
-            facts=plain(_facts(count)),
+            facts=plain(count.facts),
         )
 
 
@@ -143,24 +141,11 @@ class _PlainLines:
     """Prints a line at each stage, and after each tenth of the shots."""
 
     def __init__(self) -> None:
-        self._stage = ""
-        self._settled = 0
+        self._milestones = Milestones()
 
     def __call__(self, count: Count) -> None:
-        if count.planned == 0:
-            return  # nothing to count yet
-        is_next = count.settled - self._settled >= max(1.0, count.planned * LINE_EVERY)
-        if count.stage != self._stage or is_next:
-            self._stage, self._settled = count.stage, count.settled
-            err.print(f"{count.stage}: {count.settled} of {count.planned} shots; {plain(_facts(count))}")
-
-
-def _facts(count: Count) -> str:
-    words = [f"{count.made} made", f"{count.running} running"]
-    words += [f"{count.reused} had"] if count.reused else []
-    words += [f"{count.failed} failed"] if count.failed else []
-    words += [f"{count.skipped} not bought"] if count.skipped else []
-    return f"{', '.join(words)} · {count.spent}"
+        if self._milestones.is_next(count):
+            err.print(f"{count.stage}: {count.settled} of {count.planned} shots; {plain(count.facts)}")
 
 
 def show_plan(plan: Plan) -> None:
@@ -168,30 +153,29 @@ def show_plan(plan: Plan) -> None:
     table = Table(title=plain(plan.title), title_justify="left")
     for heading in ("stage", "provider"):
         table.add_column(heading)
-    for heading in ("shots", "price each", "at most"):
+    target = plan.estimate.target_unique
+    for heading in ("shots", "price each", "at most" if target is None else "at least"):
         table.add_column(heading, justify="right")
     for line in plan.estimate.lines:
         price = "unknown" if line.price is None else str(line.price)
         total = "unknown" if line.total is None else str(line.total)
         table.add_row(line.stage, line.provider, str(line.shots), price, total)
     table.add_section()
-    table.add_row("all", "", str(plan.estimate.shots), "", _total(plan.estimate))
+    table.add_row("all", "", str(plan.estimate.shots), "", plan.estimate.price)
     out.print(table)
     out.print(
         f"{len(plan.prompts)} prompts of {plan.combinations:,} possible; "
         f"{plan.already_made} of the generated shots are in the archive already and cost nothing."
     )
+    if target is not None:
+        out.print(
+            f"Goes on in rounds until {target:,} pictures are distinct: each one that repeats another costs one more. "
+            "The budget ends the rounds, and so does a yield below min_yield."
+        )
     for prompt in plan.prompts[:PROMPTS_SHOWN]:
         out.print(f"  · {plain(prompt.text)}")
     if len(plan.prompts) > PROMPTS_SHOWN:
         out.print(f"  … and {len(plan.prompts) - PROMPTS_SHOWN} more")
-
-
-def _total(estimate: Estimate) -> str:
-    """Says the price of all; an unknown price is no zero."""
-    known = [str(amount) for amount in estimate.total.amounts]
-    unknown = ["unknown"] if any(line.price is None for line in estimate.lines) else []
-    return " + ".join(known + unknown) or str(estimate.total)
 
 
 def show_result(result: CampaignResult) -> None:
@@ -204,6 +188,7 @@ def show_result(result: CampaignResult) -> None:
         "keepers": len(result.keepers),
         "near-duplicates": len(result.duplicates),
         **({"rejected": len(result.rejected)} if result.rejected else {}),
+        **({"edits flagged": len(result.flagged)} if result.flagged else {}),
         "shots bought now": result.bought,
         "shots had before": result.reused,
         "shots failed": len(result.failures),
@@ -217,6 +202,11 @@ def show_result(result: CampaignResult) -> None:
     out.print(table)
     if result.failures:
         _show_failures(result.failures)
+    _show_flagged(result.flagged)
+    if held_back := said_of_placeholders(result.images):
+        out.print(f"[yellow]look[/] {held_back}.")
+    if result.rounds:
+        out.print(f"distinct       {plain(result.rounds[-1].message)}; {plain(yield_line(result.rounds))}")
     out.print(f"archive        {plain(result.archive)}")
     out.print(f"contact sheet  {plain(result.contact_sheet)}")
 
@@ -226,6 +216,14 @@ def _add_balance(table: Table, balance: Balance) -> None:
     for name, amount in balance.amounts():
         if amount != "0" or name == "paid":
             table.add_row(f"all runs: {name}, {balance.unit}", amount)
+
+
+def _show_flagged(flagged: tuple[Flagged, ...]) -> None:
+    """Says which edits changed more or less than they should have."""
+    for each in flagged[:PICTURES_SHOWN]:
+        out.print(f"[yellow]edit {each.step}[/] {each.sha256[:12]}: {plain(each.reason)}")
+    if len(flagged) > PICTURES_SHOWN:
+        out.print(f"  … and {len(flagged) - PICTURES_SHOWN} more, flagged on the contact sheet")
 
 
 def _show_failures(failures: tuple[Failure, ...]) -> None:

@@ -9,7 +9,6 @@ import signal
 import sys
 from pathlib import Path
 
-from blocks.archive import durable
 from blocks.archive.archive import Archive, open_archive
 from blocks.archive.layout import object_key, record_key
 from blocks.archive.ledger import Reservation
@@ -53,11 +52,11 @@ def _freeze_before_the_name_is_given() -> None:
     link = os.link
 
     def frozen_link(source: Path, target: Path) -> None:
-        durable.os.link = link
+        os.link = link
         _freeze(True)
         link(source, target)
 
-    durable.os.link = frozen_link  # type: ignore[assignment]  # two arguments are all that is used
+    os.link = frozen_link  # type: ignore[assignment]  # two arguments are all that is used
 
 
 def _freeze(is_now: bool) -> None:

@@ -9,19 +9,19 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from blocks.archive.archive import Archive, open_archive
-from blocks.archive.layout import CATALOGUE_FILE, object_key
+from blocks.archive.layout import object_key
 from blocks.errors import ArchiveError
-from blocks.provider import PictureRequest
 from tasks.gate.admit import Expected, admit
-from tasks.models import ImageRecord, Prompt, sha256_of
+from tasks.models import ImageRecord, sha256_of
 from tasks.repair import repair
 from tasks.sweep import sweep
 from tasks.verify import verify
 from tests.chaos.frozen_writer import BEFORE_RECORD, BEFORE_ROW, HALF_WRITTEN
+from tests.images import image_record
 from tests.tasks.gate.files import PNG
+from tests.tasks.upkeep import execute
 
 ROOT = Path(__file__).parents[2]
 NO_GRACE = timedelta(0)
@@ -37,25 +37,8 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 
 @pytest.fixture
 def record() -> ImageRecord:
-    return ImageRecord(
-        sha256=SHA256,
-        shot_key="5" * 64,
-        provider="scenario",
-        sandbox=True,
-        job_id="job-1",
-        output_index=0,
-        request=PictureRequest(model="klein", prompt="a mug", seed=1),
-        prompt=Prompt(text="a mug", template="a mug"),
-        step=0,
-        parent_sha256=None,
-        references=(),
-        campaign="cards",
-        edition="1",
-        position=0,
-        cost=None,
-        checks=admit(PNG, Expected(), "it").checks,
-        made_at=datetime(2026, 11, 20, tzinfo=UTC),
-    )
+    checks = admit(PNG, Expected(), "it").checks
+    return image_record(sha256=SHA256, checks=checks, made_at=datetime(2026, 11, 20, tzinfo=UTC))
 
 
 @contextmanager
@@ -80,13 +63,6 @@ async def thaw(writer: subprocess.Popen[bytes]) -> None:
     """Lets the writer come to its end."""
     writer.send_signal(signal.SIGCONT)
     assert await asyncio.to_thread(writer.wait, 60) == 0
-
-
-def execute(archive: Archive, statement: str) -> None:
-    engine = create_engine(f"sqlite:///{archive.root}/{CATALOGUE_FILE}")
-    with engine.begin() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
 
 
 async def is_sound(archive: Archive) -> bool:

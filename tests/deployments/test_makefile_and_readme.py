@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployments.deploy import main as deploy
+from deployments.sandbox.__main__ import main as sandbox
 from flows.cli import main as commands
 from flows.cli.main import main
 
@@ -74,7 +75,7 @@ def test_every_brief_of_the_readme_exists(brief: str) -> None:
 
 
 def test_every_option_of_the_readme_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Options that the README names are options of `python -m flows` or of `python -m deployments.deploy`."""
+    """Options that the README names are options of `python -m flows`, of `deployments.deploy` or of the sandbox."""
     known: set[str] = set()
     add = argparse._ActionsContainer.add_argument
 
@@ -86,7 +87,10 @@ def test_every_option_of_the_readme_exists(monkeypatch: pytest.MonkeyPatch) -> N
     for command in (main, deploy):
         with pytest.raises(SystemExit):
             command(["--help"])
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", CODE)) - {"--strict", "--port"}
+    monkeypatch.setattr("sys.argv", ["sandbox", "--help"])
+    with pytest.raises(SystemExit):
+        sandbox()
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", CODE)) - {"--strict"}
 
     assert named
     assert named <= known | {"--help"}

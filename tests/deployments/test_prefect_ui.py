@@ -5,23 +5,13 @@ Screenshots are kept in `.kleinbild/screenshots`; the README shows some of them.
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, Response, expect, sync_playwright
 
+from tests.chromium import CHROMIUM, FLAGS, NEEDS_CHROMIUM
 from tests.deployments.served import ROOT, Served, serving
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SCREENSHOTS = ROOT / ".kleinbild" / "screenshots"
 PATIENCE_MS = 90_000
 SERVICE_UNAVAILABLE = 503
@@ -29,7 +19,7 @@ SERVICE_UNAVAILABLE = 503
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.timeout(300),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Debian's chromium at {CHROMIUM}"),
+    NEEDS_CHROMIUM,
 ]
 
 

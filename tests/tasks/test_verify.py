@@ -1,58 +1,25 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
-from blocks.archive.archive import Archive, open_archive
-from blocks.archive.layout import CATALOGUE_FILE, object_key, quarantine_key, record_key
+from blocks.archive.archive import Archive
+from blocks.archive.layout import object_key, quarantine_key, record_key
 from tasks.findings import Finding, FindingKind
-from tasks.gate.admit import Expected, admit
-from tasks.models import ImageRecord, ReferenceUse, sha256_of
-from tasks.records import catalogue_entry
+from tasks.models import ImageRecord, sha256_of
 from tasks.verify import Verified, verify
 from tests.tasks.gate.files import PNG, encoded, flipped, scene
 from tests.tasks.gate.spoilt import GOOD, SPOILT, Spoilt
+from tests.tasks.upkeep import ImageOf, execute, filled, keep, overwrite
 
-ImageOf = Callable[..., ImageRecord]
 DAY = date(2026, 11, 20)
 
 
 @pytest.fixture
-async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
-    """An archive with the four good pictures in it; the last is an edit of the first, with a reference."""
-    async with open_archive(str(tmp_path)) as opened:
-        yield opened
-
-
-@pytest.fixture
 async def images(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
-    reference = encoded(scene().rotate(90), "JPEG")
-    await archive.store.put_if_absent(object_key(sha256_of(reference)), reference)
-    records = [image_of(sha256=sha256_of(data), checks=admit(data, Expected(), "It").checks) for data in GOOD.values()]
-    named = {
-        "parent_sha256": records[0].sha256,
-        "references": (ReferenceUse(role="style", sha256=sha256_of(reference)),),
-    }
-    records[-1] = records[-1].model_copy(update=named)
-    for record, data in zip(records, GOOD.values(), strict=True):
-        await keep(archive, record, data)
-    return records
-
-
-async def keep(archive: Archive, record: ImageRecord, data: bytes) -> None:
-    await archive.store.put_if_absent(object_key(record.sha256), data)
-    await archive.store.put_if_absent(record_key(record.sha256), record.model_dump_json(indent=1).encode())
-    await archive.catalogue.add([catalogue_entry(record)])
-
-
-def overwrite(archive: Archive, key: str, data: bytes) -> None:
-    """What a failing disk does: past the store, which never changes anything."""
-    path = Path(archive.root) / key
-    path.chmod(0o644)
-    path.write_bytes(data)
+    return await filled(archive, image_of)
 
 
 async def look(archive: Archive, **options: object) -> Verified:
@@ -114,13 +81,11 @@ async def test_what_is_gone_is_found(archive: Archive, images: Sequence[ImageRec
     assert len(verified.findings) == 4
 
 
-async def test_a_catalogue_that_says_otherwise_is_found(
-    archive: Archive, images: Sequence[ImageRecord], tmp_path: Path
-) -> None:
+async def test_a_catalogue_that_says_otherwise_is_found(archive: Archive, images: Sequence[ImageRecord]) -> None:
     """A column that was changed, and a row that is gone; its references are no orphans for all that."""
     await asyncio.to_thread(
-        _execute,
-        tmp_path,
+        execute,
+        archive,
         f"UPDATE images SET seed = 9 WHERE sha256 = '{images[0].sha256}'",
         f"DELETE FROM images WHERE sha256 = '{images[3].sha256}'",
     )
@@ -138,14 +103,6 @@ async def test_a_catalogue_that_says_otherwise_is_found(
             detail="The catalogue does not know this record: rebuild it.",
         ),
     }
-
-
-def _execute(folder: Path, *statements: str) -> None:
-    engine = create_engine(f"sqlite:///{folder / CATALOGUE_FILE}")
-    with engine.begin() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-    engine.dispose()
 
 
 async def test_what_nothing_names_is_an_orphan(archive: Archive, images: Sequence[ImageRecord]) -> None:
@@ -250,13 +207,13 @@ async def test_a_picture_that_came_during_the_look_is_no_damage(
     """Its row is there, and its record was not yet there when records were listed."""
     data = encoded(scene().rotate(180), "PNG")
     new = images[0].model_copy(update={"sha256": sha256_of(data), "made_at": datetime.now(UTC)})
-    real = archive.catalogue.fingerprints
+    real = archive.catalogue.sha256s
 
     async def meanwhile() -> object:
         await keep(archive, new, data)
         return await real()
 
-    monkeypatch.setattr(archive.catalogue, "fingerprints", meanwhile)
+    monkeypatch.setattr(archive.catalogue, "sha256s", meanwhile)
     assert await found(archive) == []
 
 

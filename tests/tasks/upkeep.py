@@ -1,10 +1,12 @@
-"""What tests of the upkeep share: pictures that are kept as a run keeps them, and disks that fail."""
+"""What tests of the upkeep share: pictures that are kept as a run keeps them, disks that fail, rows that change."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sqlalchemy import create_engine, text
+
 from blocks.archive.archive import Archive
-from blocks.archive.layout import object_key, record_key
+from blocks.archive.layout import CATALOGUE_FILE, object_key, record_key
 from tasks.gate.admit import Expected, admit
 from tasks.models import ImageRecord, ReferenceUse, sha256_of
 from tasks.records import catalogue_entry
@@ -43,3 +45,12 @@ def overwrite(archive: Archive, key: str, data: bytes) -> None:
     path = Path(archive.root) / key
     path.chmod(0o644)
     path.write_bytes(data)
+
+
+def execute(archive: Archive, *statements: str) -> None:
+    """Changes the database behind the archive's back."""
+    engine = create_engine(f"sqlite:///{archive.root}/{CATALOGUE_FILE}")
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()

@@ -2,7 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from blocks.archive.catalogue import Catalogue, CatalogueEntry, Fingerprint, Member, VerdictRow
+from blocks.archive.catalogue import Catalogue, CatalogueEntry, Member, VerdictRow
+from blocks.archive.signatures import Signature, Signed
 from blocks.errors import ArchiveError
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -29,6 +30,8 @@ def entry(number: int, **facts: object) -> CatalogueEntry:
         "edition": "e",
         "step": 0,
         "fingerprint": bytes(range(24)),
+        "signature_rule": "rule/1",
+        "signature": bytes(range(200)),
         "made_at": NOON + timedelta(seconds=number),
         "record_json": '{"a": 1}',
     }
@@ -49,7 +52,10 @@ def verdict(number: int, campaign: str = "teapots", **facts: object) -> VerdictR
 
 async def test_an_entry_comes_back_as_it_was_given(catalogue: Catalogue) -> None:
     """Every column survives the round trip."""
-    given = (entry(1), entry(2, seed=None, fingerprint=b"", parent_sha256=sha(1), step=1))
+    given = (
+        entry(1),
+        entry(2, seed=None, fingerprint=b"", signature=b"", signature_rule="", parent_sha256=sha(1), step=1),
+    )
     await catalogue.add(given)
     assert await catalogue.get(sha(1)) == given[0]
     assert await catalogue.get(sha(2)) == given[1]
@@ -119,26 +125,53 @@ async def test_images_of_a_campaign_follow_its_shots(catalogue: Catalogue) -> No
     )
 
 
-async def test_fingerprints_of_the_others(catalogue: Catalogue) -> None:
-    """A campaign is compared with what is neither made by it nor part of it; images without fingerprint are skipped."""
+async def test_signatures_of_the_others(catalogue: Catalogue) -> None:
+    """A campaign is compared with what is neither made by it nor part of it; images without signature are skipped."""
     await catalogue.add(
         [
-            entry(2),
+            entry(2, parent_sha256=sha(1)),
             entry(1, edition="f"),
-            entry(3, campaign="older"),
+            entry(3, campaign="older", signature_rule="rule/2"),
             entry(4, campaign="older", shot_key="shared"),
-            entry(5, campaign="older", fingerprint=b""),
+            entry(5, campaign="older", signature=b"", signature_rule=""),
         ]
     )
     await catalogue.add_members("teapots", "e", [("shared", 0, 0)])
-    fingerprint = bytes(range(24))
-    known = {
-        number: Fingerprint(sha(number), fingerprint, parent_sha256=None, is_repeat=False) for number in range(1, 5)
-    }
-    assert await catalogue.fingerprints() == (known[1], known[2], known[3], known[4])
-    assert await catalogue.fingerprints(exclude_campaign="teapots", exclude_edition="e") == (known[1], known[3])
-    assert await catalogue.fingerprints(exclude_campaign="teapots") == (known[3],)
-    assert await catalogue.fingerprints(exclude_campaign="none") == (known[1], known[2], known[3], known[4])
+    signature = bytes(range(200))
+    one, two, three, four = (
+        Signed(sha(1), "rule/1", signature, parent_sha256=None, is_repeat=False),
+        Signed(sha(2), "rule/1", signature, parent_sha256=sha(1), is_repeat=False),
+        Signed(sha(3), "rule/2", signature, parent_sha256=None, is_repeat=False),
+        Signed(sha(4), "rule/1", signature, parent_sha256=None, is_repeat=False),
+    )
+    assert await catalogue.signatures() == (one, two, three, four)
+    assert await catalogue.signatures(exclude_campaign="teapots", exclude_edition="e") == (one, three)
+    assert await catalogue.signatures(exclude_campaign="teapots") == (three,)
+    assert await catalogue.signatures(exclude_campaign="none") == (one, two, three, four)
+    assert await catalogue.sha256s() == {sha(number) for number in range(1, 6)}
+
+
+async def test_signing_anew_replaces_signatures(catalogue: Catalogue) -> None:
+    """Each in its place, whatever the rule; an image without a signature gets one, and no image loses one."""
+    await catalogue.add([entry(1), entry(2, signature=b"", signature_rule=""), entry(3)])
+    await catalogue.put_signatures([Signature(sha(1), "rule/2", b"new"), Signature(sha(2), "rule/2", b"first")])
+    await catalogue.put_signatures([])
+    await catalogue.put([entry(3, signature=b"", signature_rule="")])
+    assert await catalogue.entries([sha(1), sha(2), sha(3)]) == (
+        entry(1, signature_rule="rule/2", signature=b"new"),
+        entry(2, signature_rule="rule/2", signature=b"first"),
+        entry(3),
+    )
+
+
+def test_a_record_does_not_undo_what_was_signed_anew() -> None:
+    """A row by another rule is newer than its record; one by the same rule has to say the same."""
+    made = entry(1)
+    newer = entry(1, prompt="another", signature_rule="rule/2", signature=b"new")
+    assert made.signed_as(newer) == entry(1, signature_rule="rule/2", signature=b"new")
+    assert made.signed_as(entry(1, signature=b"damaged")) == made
+    assert made.signed_as(entry(1, signature=b"", signature_rule="")) == made
+    assert made.signed_as(None) == made
 
 
 async def test_no_picture_is_held_to_what_repeats_or_is_rejected(catalogue: Catalogue) -> None:
@@ -146,7 +179,7 @@ async def test_no_picture_is_held_to_what_repeats_or_is_rejected(catalogue: Cata
     await catalogue.add([entry(1), entry(2), entry(3)])
     await catalogue.put_verdicts("cups", "e", [verdict(1, "cups", kind="rejected"), verdict(2, "cups")])
     await catalogue.put_verdicts("teapots", "e", [verdict(3, kind="duplicate"), verdict(2)])
-    found = {each.sha256: each.is_repeat for each in await catalogue.fingerprints()}
+    found = {each.sha256: each.is_repeat for each in await catalogue.signatures()}
     assert found == {sha(1): True, sha(2): False, sha(3): True}
 
 

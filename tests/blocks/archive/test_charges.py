@@ -11,12 +11,9 @@ from blocks.archive.ledger import BudgetState, Charge, Ledger, Reservation, Shot
 from blocks.archive.schema import charges
 from blocks.errors import BudgetExhausted, SetupError
 from blocks.provider import Money
+from tests.money import usd
 
 RUN, DAY, MONTH = "teapots/e", "day/2026-11-20", "month/2026-11"
-
-
-def usd(amount: str) -> Money:
-    return Money(amount=Decimal(amount), unit="USD")
 
 
 def reservation(key: str, *scopes: str, price: str = "0.003", run_id: str = "run-1") -> Reservation:

@@ -4,81 +4,11 @@ from datetime import UTC
 from decimal import Decimal
 
 import pytest
-from pydantic import ValidationError
 
-from blocks.archive.ledger import (
-    LEGAL_STEPS,
-    BudgetState,
-    Charge,
-    Ledger,
-    LedgerEntry,
-    LedgerTotals,
-    Reservation,
-    ShotState,
-    StateTotal,
-    UnitTotal,
-)
-from blocks.errors import ArchiveError, BudgetExhausted, IllegalTransition, SetupError
-from blocks.provider import Money
-
-SHOT = "5" * 64
-IMAGE = "a" * 64
-
-
-def usd(amount: str) -> Money:
-    return Money(amount=Decimal(amount), unit="USD")
-
-
-def reservation(
-    shot_key: str = SHOT, *, price: str = "0.003", scope: str | None = "day", run_id: str = "run-1", edition: str = "e"
-) -> Reservation:
-    return Reservation(
-        shot_key=shot_key,
-        provider="sunra",
-        sandbox=True,
-        request_json='{"prompt":"a teapot \\u0000 é"}',
-        campaign="teapots",
-        edition=edition,
-        run_id=run_id,
-        price=usd(price),
-        charges=() if scope is None else (Charge(scope=scope, amount=Decimal(price)),),
-    )
-
-
-Move = Callable[[Ledger], Awaitable[LedgerEntry]]
-
-MOVES: dict[ShotState, Move] = {
-    ShotState.SENDING: lambda ledger: ledger.mark_sending(SHOT, 1),
-    ShotState.RUNNING: lambda ledger: ledger.mark_running(SHOT, 1, "job-1"),
-    ShotState.DONE: lambda ledger: ledger.mark_done(SHOT, 1, [IMAGE]),
-    ShotState.FAILED: lambda ledger: ledger.mark_failed(SHOT, 1, "E1", "no picture"),
-    ShotState.LOST: lambda ledger: ledger.mark_lost(SHOT, 1, "no answer"),
-    ShotState.RELEASED: lambda ledger: ledger.release(SHOT, 1, "429", "wait"),
-}
-
-WAYS = {
-    ShotState.RESERVED: (),
-    ShotState.SENDING: (ShotState.SENDING,),
-    ShotState.RUNNING: (ShotState.SENDING, ShotState.RUNNING),
-    ShotState.DONE: (ShotState.SENDING, ShotState.RUNNING, ShotState.DONE),
-    ShotState.FAILED: (ShotState.SENDING, ShotState.RUNNING, ShotState.FAILED),
-    ShotState.LOST: (ShotState.SENDING, ShotState.LOST),
-    ShotState.RELEASED: (ShotState.RELEASED,),
-}
-
-
-async def bring_to(ledger: Ledger, state: ShotState) -> None:
-    """Reserves the shot for 0.003 USD of a budget of 1 USD, and brings it to a state."""
-    await ledger.open_budget("day", usd("1"))
-    assert (await ledger.reserve(reservation())).won
-    for step in WAYS[state]:
-        await MOVES[step](ledger)
-
-
-async def committed(ledger: Ledger, scope: str = "day") -> Decimal:
-    budget = await ledger.budget(scope)
-    assert budget is not None
-    return budget.committed.amount
+from blocks.archive.ledger import LEGAL_STEPS, Ledger, LedgerEntry, ShotState
+from blocks.errors import IllegalTransition
+from tests.blocks.archive.shots import IMAGE, MOVES, SHOT, bring_to, committed, reservation
+from tests.money import usd
 
 
 async def test_a_shot_goes_its_whole_way(ledger: Ledger) -> None:
@@ -152,32 +82,6 @@ async def test_unknown_shots_and_other_attempts_take_no_step(ledger: Ledger) -> 
         await ledger.mark_running(SHOT, 1, "job-1")
 
 
-@pytest.mark.parametrize(
-    ("state", "kept"),
-    [
-        (ShotState.RESERVED, "0.003"),
-        (ShotState.SENDING, "0.003"),
-        (ShotState.RUNNING, "0.003"),
-        (ShotState.DONE, "0.003"),
-        (ShotState.FAILED, "0.003"),
-        (ShotState.LOST, "0.003"),
-        (ShotState.RELEASED, "0"),
-    ],
-)
-async def test_the_budget_counts_what_may_have_been_paid(ledger: Ledger, state: ShotState, kept: str) -> None:
-    """Without a bill the reservation stays counted; only proof that nothing was bought gives money back."""
-    await bring_to(ledger, state)
-    assert await committed(ledger) == Decimal(kept)
-
-
-async def test_a_failed_shot_counts_what_it_was_billed(ledger: Ledger) -> None:
-    """A refund frees the budget."""
-    await bring_to(ledger, ShotState.RUNNING)
-    failed = await ledger.mark_failed(SHOT, 1, "E1", "moderated", usd("0"), settled=Decimal(0))
-    assert (failed.billed, failed.error_code, failed.error_message) == (usd("0"), "E1", "moderated")
-    assert await committed(ledger) == 0
-
-
 @pytest.mark.parametrize("retryable", [True, False, None])
 async def test_a_failed_shot_knows_whether_another_try_makes_sense(ledger: Ledger, retryable: bool | None) -> None:
     """What the provider said of another try is kept with the attempt; a new attempt has not failed yet."""
@@ -206,13 +110,6 @@ async def test_who_comes_second_gets_the_entry_that_stands(ledger: Ledger) -> No
     )
     assert (claim.won, claim.entry) == (False, standing)
     assert await committed(ledger) == Decimal("0.003")
-
-
-async def test_what_is_bought_already_needs_no_budget(ledger: Ledger) -> None:
-    """A re-run of a campaign whose money is spent gets its shots, instead of a refusal."""
-    await bring_to(ledger, ShotState.DONE)
-    await ledger.open_budget("day", usd("0"))
-    assert (await ledger.reserve(reservation())).entry.state is ShotState.DONE
 
 
 @pytest.mark.parametrize(
@@ -252,98 +149,6 @@ async def test_a_lost_attempt_stays_counted_beside_the_new_one(ledger: Ledger) -
     assert (await ledger.totals("teapots", "e")).lost == (usd("0.003"),)
 
 
-async def test_a_budget_is_never_passed(ledger: Ledger) -> None:
-    """The shot that does not fit is not in the ledger afterwards, and the message has all numbers."""
-    await ledger.open_budget("day", usd("0.008"))
-    assert (await ledger.reserve(reservation("1"))).won
-    assert (await ledger.reserve(reservation("2"))).won
-    with pytest.raises(BudgetExhausted, match=r"'day': 0\.006 USD of 0\.008 USD .* shot 3 for 0\.003 USD does not fit"):
-        await ledger.reserve(reservation("3"))
-    assert await ledger.get("3") is None
-    assert await ledger.budget("day") == BudgetState(scope="day", limit=usd("0.008"), committed=usd("0.006"))
-    assert (await ledger.reserve(reservation("4", price="0.002"))).won
-    await ledger.open_budget("day", usd("0.011"))
-    assert (await ledger.reserve(reservation("3"))).won
-
-
-async def test_a_refused_new_attempt_leaves_the_old_one(ledger: Ledger) -> None:
-    """A budget that is spent does not swallow the record of a failed shot."""
-    await bring_to(ledger, ShotState.FAILED)
-    failed = await ledger.get(SHOT)
-    await ledger.open_budget("day", usd("0.003"))
-    with pytest.raises(BudgetExhausted):
-        await ledger.reserve(reservation(), retry_failed=True)
-    assert await ledger.get(SHOT) == failed
-    assert await ledger.past_attempts(SHOT) == ()
-
-
-async def test_a_bill_above_its_reservation_is_counted(ledger: Ledger) -> None:
-    """Money that moved is counted even where it passes the limit; then nothing more fits."""
-    await ledger.open_budget("day", usd("0.004"))
-    await ledger.reserve(reservation())
-    await ledger.mark_sending(SHOT, 1)
-    await ledger.mark_running(SHOT, 1, "job-1")
-    await ledger.mark_done(SHOT, 1, [IMAGE], usd("0.006"), settled=Decimal("0.006"))
-    budget = await ledger.budget("day")
-    assert budget is not None
-    assert budget.left == usd("-0.002")
-    with pytest.raises(BudgetExhausted):
-        await ledger.reserve(reservation("next", price="0"))
-
-
-async def test_amounts_below_a_millionth_are_never_counted_as_less(ledger: Ledger) -> None:
-    """Charges are rounded up and limits down."""
-    await ledger.open_budget("day", usd("0.0000029"))
-    assert await ledger.budget("day") == BudgetState(scope="day", limit=usd("0.000002"), committed=usd("0"))
-    await ledger.reserve(reservation("1", price="0.0000001"))
-    assert await committed(ledger) == Decimal("0.000001")
-
-
-async def test_a_budget_counts_in_one_unit(ledger: Ledger) -> None:
-    """Units are never mixed: a budget changes its unit only while it counts nothing."""
-    await ledger.open_budget("day", Money(amount=Decimal(5), unit="CU"))
-    await ledger.open_budget("day", usd("1"))
-    await ledger.reserve(reservation())
-    with pytest.raises(SetupError, match="already counts money in another unit than CU"):
-        await ledger.open_budget("day", Money(amount=Decimal(5), unit="CU"))
-    with pytest.raises(SetupError, match="cannot be the limit"):
-        await ledger.open_budget("day", usd("-1"))
-    with pytest.raises(SetupError, match="cannot be the limit"):
-        await ledger.open_budget("day", usd("1e12"))
-    assert (await ledger.budget("day")) == BudgetState(scope="day", limit=usd("1"), committed=usd("0.003"))
-
-
-async def test_a_budget_has_to_be_opened(ledger: Ledger) -> None:
-    """A budget that nobody opened is no budget without limit."""
-    with pytest.raises(SetupError, match="no budget 'day': open it"):
-        await ledger.reserve(reservation())
-    assert await ledger.get(SHOT) is None
-    assert await ledger.budget("day") is None
-
-
-async def test_without_a_budget_nothing_is_counted(ledger: Ledger) -> None:
-    """Campaigns without a budget have a ledger all the same."""
-    await ledger.reserve(reservation(scope=None))
-    await ledger.mark_sending(SHOT, 1)
-    await ledger.mark_running(SHOT, 1, "job-1")
-    done = await ledger.mark_done(SHOT, 1, [IMAGE], settled=Decimal(1))
-    assert (done.state, done.reserved) == (ShotState.DONE, usd("0.003"))
-
-
-async def test_amounts_that_nobody_can_count_are_refused() -> None:
-    """Charges are between nothing and a billion."""
-    for amount in ("-0.1", "1e10", "NaN", "Infinity"):
-        with pytest.raises(ValidationError):
-            Charge(scope="day", amount=Decimal(amount))
-
-
-async def test_a_settlement_that_cannot_be_is_refused(ledger: Ledger) -> None:
-    """A negative bill would let the budget grow."""
-    await bring_to(ledger, ShotState.RUNNING)
-    with pytest.raises(ArchiveError, match="no amount that a budget can count"):
-        await ledger.mark_done(SHOT, 1, [IMAGE], settled=Decimal(-1))
-
-
 async def test_hostile_messages_are_recorded(ledger: Ledger) -> None:
     """Whatever a provider says, recording it works: NUL and lone surrogates become readable signs."""
     await bring_to(ledger, ShotState.SENDING)
@@ -370,66 +175,6 @@ async def test_shots_are_found_by_state(ledger: Ledger) -> None:
     await ledger.mark_sending("1", 1)
     assert [entry.shot_key for entry in await ledger.in_states(ShotState.SENDING, ShotState.LOST)] == ["1", "3"]
     assert [entry.shot_key for entry in await ledger.in_states(ShotState.RESERVED)] == ["2"]
-
-
-async def test_totals_add_exactly_and_per_state(ledger: Ledger) -> None:
-    """0.1 + 0.2 is 0.3; other editions do not count; past attempts count with their money, not as shots."""
-    await ledger.open_budget("day", usd("100"))
-    for key, price, bill in (("1", "0.1", "0.1"), ("2", "0.2", "0.2"), ("3", "0.2", None)):
-        await ledger.reserve(reservation(key, price=price))
-        await ledger.mark_sending(key, 1)
-        await ledger.mark_running(key, 1, f"job-{key}", None if bill is None else usd(bill))
-    await ledger.mark_done("1", 1, [IMAGE])
-    await ledger.mark_done("2", 1, [IMAGE])
-    await ledger.mark_failed("3", 1, None, "no", usd("0.05"))
-    await ledger.reserve(reservation("3", price="0.2"), retry_failed=True)
-    await ledger.reserve(reservation("other", edition="f"))
-    free = reservation("4", scope=None).model_copy(update={"price": None})
-    await ledger.reserve(free)
-    totals = await ledger.totals("teapots", "e")
-    zero = Decimal(0)
-    assert totals == LedgerTotals(
-        campaign="teapots",
-        edition="e",
-        lines=(
-            StateTotal(state=ShotState.RESERVED, unit=None, shots=1, reserved=zero, billed=zero),
-            StateTotal(state=ShotState.RESERVED, unit="USD", shots=1, reserved=Decimal("0.2"), billed=zero),
-            StateTotal(state=ShotState.DONE, unit="USD", shots=2, reserved=Decimal("0.3"), billed=Decimal("0.3")),
-            StateTotal(state=ShotState.FAILED, unit="USD", shots=0, reserved=Decimal("0.2"), billed=Decimal("0.05")),
-        ),
-    )
-    assert (totals.count(), totals.count(ShotState.DONE), totals.billed) == (4, 2, (usd("0.35"),))
-    assert (await ledger.totals("teapots", "none")).lines == ()
-    everything = await ledger.totals()
-    assert (everything.campaign, everything.edition, everything.count()) == (None, None, 5)
-    assert (await ledger.totals("teapots")).lines == everything.lines
-
-
-async def test_totals_tell_expected_open_paid_and_lost_money_apart(ledger: Ledger) -> None:
-    """Per unit: a released price counts nowhere, a lost one is no longer reserved, and a bill is what was said."""
-    await ledger.open_budget("day", usd("100"))
-    for key, price in (("open", "0.1"), ("lost", "0.2"), ("done", "0.4"), ("released", "0.8")):
-        await ledger.reserve(reservation(key, price=price))
-        await ledger.mark_sending(key, 1)
-    await ledger.mark_lost("lost", 1, "no answer")
-    await ledger.release("released", 1, "429", "wait")
-    await ledger.mark_running("done", 1, "job-1", usd("0.5"))
-    await ledger.mark_done("done", 1, [IMAGE])
-    units = reservation("units", scope=None).model_copy(update={"price": Money(amount=Decimal(3), unit="CU")})
-    await ledger.reserve(units)
-    totals = await ledger.totals("teapots", "e")
-    zero = Decimal(0)
-    assert totals.units == (
-        UnitTotal(unit="CU", estimated=Decimal(3), reserved=Decimal(3), billed=zero, lost=zero),
-        UnitTotal(
-            unit="USD",
-            estimated=Decimal("0.7"),
-            reserved=Decimal("0.1"),
-            billed=Decimal("0.5"),
-            lost=Decimal("0.2"),
-        ),
-    )
-    assert (await ledger.totals("teapots", "none")).units == ()
 
 
 async def test_open_shots_are_those_whose_end_is_not_known(ledger: Ledger) -> None:

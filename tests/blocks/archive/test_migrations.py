@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy import Connection, insert, inspect, select
 
 from blocks.archive import migrations
+from blocks.archive.catalogue import Catalogue
 from blocks.archive.database import Database, open_database
 from blocks.archive.ledger import Ledger, ShotState
 from blocks.archive.schema import charges, metadata
 from blocks.archive.schema import migrations as applied
+from blocks.archive.signatures import Signed, select_signed
 from blocks.errors import ArchiveError, SetupError
 
 OPEN = """
@@ -164,6 +166,47 @@ async def test_rows_of_the_first_tables_are_kept(database_url: str, monkeypatch:
         budget = await ledger.budget("a/e")
         assert budget is not None
         assert budget.committed.amount == Decimal("0.0025")
+
+
+def insert_old_images(connection: Connection) -> None:
+    """Images as the second migration knows them: with a fingerprint, and without."""
+    at = "2026-11-20 12:00:00.000000" + ("+00" if connection.dialect.name == "postgresql" else "")
+    for sha256, fingerprint in (("a", "ab" * 24), ("b", "")):
+        digits = f"'\\x{fingerprint}'" if connection.dialect.name == "postgresql" else f"x'{fingerprint}'"
+        connection.exec_driver_sql(
+            "INSERT INTO images (sha256, size_bytes, media_type, width_px, height_px, shot_key, provider, model, prompt, "
+            "campaign, edition, step, fingerprint, made_at, record_json) VALUES "
+            f"('{sha256}', 1, 'image/png', 1, 1, 's', 'sunra', 'm', 'p', 'c', 'e', 0, {digits}, '{at}', '{{}}')"
+        )
+
+
+async def test_fingerprints_become_signatures(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive of before takes part with what it has; an image without a fingerprint has no signature."""
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:2])
+        async with open_database(database_url) as database:
+            await database.write(insert_old_images)
+    async with open_database(database_url) as database:
+        catalogue = Catalogue(database)
+        assert await catalogue.signatures() == (
+            Signed("a", "phash8+dhash8+dhash_vertical8/1", b"\xab" * 24, parent_sha256=None, is_repeat=False),
+        )
+        (old,) = await catalogue.entries(["b"])
+        assert (old.signature_rule, old.signature) == ("", b"")
+
+
+async def test_signatures_are_read_past_the_images(database_url: str) -> None:
+    """Records are long: of a million, only what an index holds is read beside the signatures."""
+    statement = select_signed("cards", "1")
+    async with open_database(database_url) as database:
+
+        def plan(connection: Connection) -> str:
+            if connection.dialect.name == "postgresql":
+                pytest.skip("PostgreSQL plans by what the tables hold.")
+            compiled = statement.compile(connection, compile_kwargs={"literal_binds": True})
+            return str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}").fetchall())
+
+        assert "SCAN images USING COVERING INDEX images_by_age" in await database.read(plan)
 
 
 async def test_a_newer_database_is_refused(database_url: str) -> None:

@@ -313,6 +313,14 @@ async def test_an_asset_that_is_no_picture_yet(
         await provider.pictures(DONE)
 
 
+async def test_an_asset_that_is_not_found_is_asked_for_again(provider: ScenarioProvider, vendor: Vendor) -> None:
+    """The job names it, and it was paid for: the shot stays open for a later run."""
+    vendor.says(404, json={"reason": "Asset asset_2 not found."})
+    with pytest.raises(ProviderUnavailable, match="does not find asset 'asset_2', which its job 'job_1' names") as told:
+        await provider.pictures(DONE)
+    assert (told.value.status_code, told.value.job_id) == (404, "job_1")
+
+
 async def test_a_success_without_pictures_is_unexpected(provider: ScenarioProvider, vendor: Vendor) -> None:
     """A paid job that names no pictures needs a person."""
     with pytest.raises(UnexpectedAnswer, match="names no pictures"):

@@ -15,10 +15,10 @@ from blocks.scenario.wire import (
     JobsQuery,
     RunModelAnswer,
     RunModelRequest,
-    ScenarioRequest,
     SparkRequest,
 )
 from blocks.scenario.wire_assets import Asset, AssetAnswer, AssetRequest, AssetsAnswer, UploadRequest
+from blocks.scenario.wire_types import ScenarioRequest
 
 MOMENT = datetime(2026, 11, 20, 12, 30, 15, 123456, tzinfo=UTC)
 

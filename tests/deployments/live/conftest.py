@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
@@ -58,6 +59,7 @@ def worker_elsewhere(
 ) -> Iterator[Path]:
     """A worker that was started in another folder, and credentials for the sandbox; gives the folder."""
     folder = tmp_path_factory.mktemp("elsewhere")
+    httpx.post(f"{sandbox_url}/sandbox/reset", trust_env=False).raise_for_status()  # what is bought is counted
     assert at_work.python("deployments.register", "--sandbox", sandbox_url).returncode == 0
     with at_work.worker(folder):
         yield folder

@@ -51,7 +51,7 @@ class Operator:
         return subprocess.run(
             [sys.executable, "-m", *arguments],
             cwd=self.clone,
-            env=dict(self.environment),
+            env={**self.environment, "PWD": str(self.clone)},  # as a shell says it
             capture_output=True,
             text=True,
             timeout=START_TIMEOUT_SECONDS,

@@ -23,6 +23,12 @@ from tests.prefect_servers import prefect_at
 pytestmark = pytest.mark.timeout(300)  # a server, a worker and three deployments, on a machine that may be busy
 
 BERLIN = ZoneInfo("Europe/Berlin")
+DESCRIBED = {
+    *("name", "description", "tags", "entrypoint", "pull_steps", "paused"),
+    *("parameters", "parameter_openapi_schema", "enforce_parameter_schema"),
+    *("work_pool_name", "work_queue_name", "job_variables", "concurrency_options"),
+}
+"""What a deployment says: all but ids, times, and which schedules are switched on, which is an operator's choice."""
 
 
 def test_the_first_time_everything_is_created(first_words: str) -> None:
@@ -59,6 +65,30 @@ async def test_the_second_time_changes_nothing(at_work: Operator, client: Prefec
     after = await there()
     assert after[0] == before[0]
     assert sorted(str(each) for each in after[1]) == sorted(str(each) for each in before[1])
+
+
+async def test_prefects_own_command_makes_the_same(at_work: Operator, client: PrefectClient) -> None:
+    """`prefect deploy --all` on the file makes what is missing as `make deploy` does, and nothing twice."""
+
+    async def there() -> list[dict[str, Any]]:
+        shown = [
+            {
+                **each.model_dump(include=DESCRIBED),
+                "schedules": {when.slug: (when.schedule, when.parameters) for when in each.schedules},
+            }
+            for each in await client.read_deployments()
+        ]
+        return sorted(shown, key=lambda each: (each["entrypoint"], each["name"]))
+
+    before = await there()
+    for name in ("campaign/hourly", "verify/nightly"):
+        await client.delete_deployment((await client.read_deployment_by_name(name)).id)
+    assert len(await there()) == len(before) - 2
+    file = "deployments/prefect.yaml"
+    done = at_work.python("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", file)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert await there() == before
 
 
 async def test_what_is_deployed_finds_the_clone(at_work: Operator, client: PrefectClient) -> None:

@@ -162,3 +162,14 @@ def test_fitted_sizes_are_on_the_grid(ratio: float) -> None:
     assert 128 <= width <= 2048
     assert 128 <= height <= 2048
     assert width * height <= 1024 * 1024 * 1.05
+
+
+def test_an_edit_can_change_nothing_or_everything() -> None:
+    """For tests of whoever measures edits: what was given comes back under other grain, or a picture of its own."""
+    source = drawn("a teapot and fruit, still life", 1)
+    recipe = Recipe("misty mountains", 2, 128, 128, references=("a",))
+    nothing = render(replace(recipe, edits="nothing"), [source])
+
+    assert nothing != source
+    assert np.abs(grey_thumbnail(nothing) - grey_thumbnail(source)).max() < 6
+    assert render(replace(recipe, edits="everything"), [source]) == drawn("misty mountains", 2)
