@@ -13,6 +13,7 @@ from flows.inputs import ArchiveInput, BriefInput, BudgetInput
 from flows.naming import campaign_run_name
 from flows.opening import DEFAULT_EDITION, opened
 from flows.review import ReviewDesk
+from flows.rounds import make_rounds
 from flows.runnable import runnable
 from flows.stages import conclude, make_pictures
 from tasks.brief import Brief
@@ -69,17 +70,28 @@ async def campaign(
         shots, priced = await plan(brief, prompts, references, studio)
         log_begin(brief.shown_title, priced, studio)
         studio.tally.change(stage="generating", expected=priced.shots)
-        generated = Production(shots=shots, made=await make_pictures(shots, studio))
+        generated = await _generate(brief, prompts, shots, references, studio)
         desk = ReviewDesk(brief, policy, references, studio)
         so_far, parents = await desk.review(Production(), generated, step=0)
         so_far = await edit_chain(brief, so_far, parents, references, studio, desk)
         return await conclude(brief, so_far, references, studio)
 
 
+async def _generate(
+    brief: Brief, prompts: Sequence[Prompt], shots: tuple[Shot, ...], references: References, studio: Studio
+) -> Production:
+    if brief.target_unique is not None:
+        return await make_rounds(brief, brief.target_unique, prompts, references, studio)
+    return Production(shots=shots, made=await make_pictures(shots, studio))
+
+
 async def plan(
     brief: Brief, prompts: Sequence[Prompt], references: References, studio: Studio
 ) -> tuple[tuple[Shot, ...], Estimate]:
-    """Plans and prices a campaign, and refuses what cannot work or be paid, before anything is bought."""
+    """Plans and prices a campaign, and refuses what cannot work or be paid, before anything is bought.
+
+    With a target, these are the shots of all prompts that its rounds may come to; they buy what they need of them.
+    """
     shots = plan_generation(brief, prompts, references, studio)
     check_edits(brief, studio)
     return shots, await estimate(brief, shots, len(shots) * brief.generate.outputs, studio)

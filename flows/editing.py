@@ -1,10 +1,9 @@
-"""The chain of edits: each step edits what came of the one before, and a person may have a say in between."""
+"""The chain of edits: each step edits what came of the one before, guarded, and a person may have a say in between."""
 
+from flows.guarding import flags_of, guarded_edits
 from flows.review import ReviewDesk
-from flows.stages import make_pictures
 from tasks.brief import RevisionBrief
-from tasks.edit import plan_edits
-from tasks.models import ImageRecord, Production
+from tasks.models import ImageRecord, Made, Production
 from tasks.references import References
 from tasks.studio import Studio
 
@@ -31,8 +30,9 @@ async def edit_chain(
         What was made before, and all edits.
     """
     for number, step in enumerate(brief.edits, start=1):
-        studio.tally.change(stage=f"edit {number} of {len(brief.edits)}")
-        shots = plan_edits(brief, step, parents, references, studio)
-        edited = Production(shots=shots, made=await make_pictures(shots, studio))
+        stage = f"edit {number} of {len(brief.edits)}"
+        edited = await guarded_edits(brief, step, parents, references, studio, stage)
+        known = len(so_far.made.images) + len(edited.made.images)
         so_far, parents = await desk.review(so_far, edited, step=number)
+        so_far += Production(made=Made(flagged=flags_of(step, so_far.made.images[known:])))
     return so_far

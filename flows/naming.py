@@ -18,7 +18,7 @@ from prefect.runtime import flow_run
 from blocks.errors import KleinbildError
 from flows.editions import edition_of, meant_to_start
 from flows.inputs import read_brief_input, read_revision_input
-from tasks.brief import RevisionBrief
+from tasks.brief import Brief, RevisionBrief
 from tasks.expand import expand
 from tasks.shown import one_line
 
@@ -28,11 +28,13 @@ API_TIMEOUT_SECONDS = 5.0
 
 
 def campaign_run_name() -> str:
-    """Names the present run of `campaign`: `teapots · edition 2026-11-20 · 48 shots + 2 edits`."""
+    """Names the present run of `campaign`: `teapots · edition 2026-11-20 · 48 shots + 2 edits`.
+
+    With a target it is `… · until 100 distinct`.
+    """
     try:
         brief = read_brief_input(flow_run.parameters.get("brief"))
-        shots = len(expand(brief)) * brief.seeds
-        return _run_name(brief, f"{_counted(shots, 'shot')}{_plus_edits(brief)}")
+        return _run_name(brief, f"{_generated(brief)}{_plus_edits(brief)}")
     except (KleinbildError, ValueError, OSError):  # what reading a wrong brief or a missing file can raise
         return _plain_name("campaign")
 
@@ -92,6 +94,12 @@ def _parameter(name: str) -> Any:
     if name in flow_run.parameters or context is None or context.flow is None:
         return flow_run.parameters.get(name)
     return inspect.signature(context.flow.fn).parameters[name].default
+
+
+def _generated(brief: Brief) -> str:
+    if brief.target_unique is not None:
+        return f"until {brief.target_unique:,} distinct"
+    return _counted(len(expand(brief)) * brief.seeds, "shot")
 
 
 def _plus_edits(brief: RevisionBrief) -> str:

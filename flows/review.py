@@ -14,6 +14,7 @@ from prefect.context import FlowRunContext
 from flows.asking import ask
 from flows.events import tell_review_waiting
 from flows.stages import judge_images, make_pictures, record
+from tasks.again import shot_again
 from tasks.brief import Brief, ReviewPolicy, RevisionBrief
 from tasks.decided import decisions_of, keep_decision
 from tasks.models import ImageRecord, Production, Verdict
@@ -21,7 +22,7 @@ from tasks.references import References
 from tasks.report.arrange import number_frames
 from tasks.report.question import question_markdown
 from tasks.report.view import label_order
-from tasks.review import Answer, Candidate, Outcome, Question, Standing, decide, shot_again, understand
+from tasks.review import Answer, Candidate, Outcome, Question, Standing, decide, understand
 from tasks.studio import Studio
 
 
@@ -135,7 +136,7 @@ class ReviewDesk:
         """Lists what is not settled yet, in the order of the sheet and with its numbers."""
         labels = number_frames((stage.before + latest).made.images)
         repeats = {verdict.sha256 for verdict in verdicts if verdict.kind == "duplicate"}
-        stays_behind = repeats if self._goes_by_verdict(stage.step) else frozenset()
+        stays_behind = latest.made.stays_behind | (repeats if self._goes_by_verdict(stage.step) else set())
         images = {image.sha256: image for image in reversed(latest.made.images) if image.sha256 not in settled}
         candidates = (
             Candidate(label=labels[sha256], image=image, is_asked=sha256 not in stays_behind)
@@ -174,13 +175,13 @@ class ReviewDesk:
         return await question_markdown(question, self._studio.archive.store)
 
     async def _going_on(self, so_far: Production, images: Sequence[ImageRecord], step: int) -> tuple[ImageRecord, ...]:
-        """Picks the pictures that are worth an edit: nothing rejected, no repeats unless the brief wants all."""
+        """Picks what is worth an edit: nothing rejected or left behind, no repeats unless the brief wants all."""
         if self._brief.edits and self._goes_by_verdict(step):
             verdicts = await judge_images(self._brief, so_far.made, self._studio)
             kept = {verdict.sha256 for verdict in verdicts if verdict.kind == "keeper"}
             return tuple(image for image in images if image.sha256 in kept)
-        rejected = (await self._standing()).rejected
-        return tuple(image for image in images if image.sha256 not in rejected)
+        stays_behind = {*(await self._standing()).rejected, *so_far.made.stays_behind}
+        return tuple(image for image in images if image.sha256 not in stays_behind)
 
     def _goes_by_verdict(self, step: int) -> bool:
         return step == 0 and isinstance(self._brief, Brief) and self._brief.edit == "keepers"

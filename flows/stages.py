@@ -14,18 +14,18 @@ from blocks.archive.ledger import LedgerEntry, ShotState
 from blocks.errors import BudgetExhausted, JobFailed, KleinbildError, NotStarted
 from blocks.provider import Frozen
 from flows.events import tell_completed
-from tasks.archive import archive, archived_images, balances_of, images_of_others
+from tasks.archive import archive, archived_images, balances_of, images_of_others, signed_anew
 from tasks.attempts import attempt_after, failed_since
+from tasks.blank import refuse_known_pictures
 from tasks.brief import RevisionBrief
-from tasks.decided import decisions_of
+from tasks.decided import wishes_of
 from tasks.decisions import decision_on
-from tasks.dedupe import dedupe
+from tasks.dedupe import Wishes, dedupe
 from tasks.generate import collect, submit
 from tasks.models import CampaignResult, Failure, Made, Production, Shot, Verdict
 from tasks.purchase import Purchase
 from tasks.references import References
 from tasks.report.task import publish_report
-from tasks.review import Standing
 from tasks.run_log import log_failures, log_result
 from tasks.studio import Studio
 
@@ -41,9 +41,18 @@ async def make_pictures(shots: Sequence[Shot], studio: Studio) -> Made:
     """Makes the pictures of many shots at once, each bought once; a shot that fails does not stop the others.
 
     What the archive has already starts no task. Shots of equal key are one shot.
+
+    Raises:
+        ArchiveError: The archive has pictures of shots that its ledger does not know: nothing was bought.
     """
+    return Made.of((await pictures_by_shot(shots, studio)).values())
+
+
+async def pictures_by_shot(shots: Sequence[Shot], studio: Studio) -> dict[str, Made]:
+    """As `make_pictures`, told apart by shot key."""
     unique = list({shot.key: shot for shot in shots}.values())
     entries = await studio.archive.ledger.find(shot.key for shot in unique)
+    await refuse_known_pictures((shot.key for shot in unique if shot.key not in entries), studio.archive)
     done = (entry for entry in entries.values() if entry.state is ShotState.DONE)
     reused = await archived_images(done, studio)
     studio.tally.change(planned=len(unique), reused=len(reused))
@@ -52,7 +61,7 @@ async def make_pictures(shots: Sequence[Shot], studio: Studio) -> Made:
     made = _unless_unforeseen(await _winding_down(making, studio))
     by_key = {key: Made(images=images, reused=1) for key, images in reused.items()}
     by_key |= {shot.key: each for shot, each in zip(wanted, made, strict=True)}
-    return Made.of(by_key[shot.key] for shot in unique)
+    return {shot.key: by_key[shot.key] for shot in unique}
 
 
 async def _winding_down(
@@ -126,11 +135,21 @@ async def _buy_and_collect(shot: Shot, entry: LedgerEntry | None, studio: Studio
     return Made(images=collected.images, bought=int(purchase.was_bought), reused=int(not purchase.was_bought))
 
 
-async def judge_images(brief: RevisionBrief, made: Made, studio: Studio) -> tuple[Verdict, ...]:
-    """Tells keepers from duplicates, in the scope that the brief wants, and from what people have rejected."""
-    archived = await images_of_others(studio) if brief.dedupe.scope == "archive" else ()
-    rejected = Standing(await decisions_of(studio)).rejected
-    return await dedupe(made.images, archived, brief.dedupe, rejected)
+async def judge_images(
+    brief: RevisionBrief, made: Made, studio: Studio, *, heeds_people: bool = True
+) -> tuple[Verdict, ...]:
+    """Tells keepers from duplicates, in the scope that the brief wants, and from what people have rejected.
+
+    Args:
+        brief: Says what counts as a repeat.
+        made: The images.
+        studio: Everything that the run holds open.
+        heeds_people: False judges as if nobody had ever decided anything on this edition.
+    """
+    others = await images_of_others(studio) if brief.dedupe.scope == "archive" else ()
+    archived = (*await signed_anew(made.images, studio), *others)
+    wishes = await wishes_of(studio) if heeds_people else Wishes()
+    return await dedupe(made.images, archived, brief.dedupe, wishes)
 
 
 class Recorded(Frozen):
@@ -145,7 +164,7 @@ async def record(brief: RevisionBrief, so_far: Production, references: Reference
     verdicts = await judge_images(brief, so_far.made, studio)
     studio.tally.change(stage="archiving")
     await archive(so_far.shots, verdicts, studio)
-    key = await publish_report(brief.shown_title, so_far.made, verdicts, references, studio)
+    key = await publish_report(brief.shown_title, so_far.made, verdicts, references, studio, so_far.rounds)
     return Recorded(verdicts=verdicts, contact_sheet_key=key)
 
 
@@ -175,6 +194,8 @@ async def conclude(
         cost=studio.spent,
         balances=await balances_of(studio),
         contact_sheet=f"{studio.archive.root}/{recorded.contact_sheet_key}",
+        rounds=production.rounds,
+        flagged=made.flagged,
     )
     contact_sheet = studio.address_of(recorded.contact_sheet_key)
     log_result(result, contact_sheet)

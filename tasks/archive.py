@@ -15,8 +15,9 @@ from blocks.archive.layout import object_key
 from blocks.archive.ledger import LedgerEntry
 from blocks.errors import ArchiveError, BriefError
 from tasks.dedupe import Known
+from tasks.edition_file import put_verdicts
 from tasks.models import RECORD_FORMAT, Balance, ImageRecord, Shot, Verdict
-from tasks.near import FINGERPRINT_RULE
+from tasks.signature import SIGNATURE_RULE, is_comparable, signature_row
 from tasks.studio import RunIdentity, Studio
 
 
@@ -31,9 +32,9 @@ class _Header(BaseModel):
 async def archive(shots: Sequence[Shot], verdicts: Sequence[Verdict], studio: Studio) -> int:
     """Writes down what belongs to the campaign and what was said about it; returns the number of images."""
     run = studio.run
-    catalogue = studio.archive.catalogue
-    await catalogue.add_members(run.campaign, run.edition, [(shot.key, shot.position, shot.step) for shot in shots])
-    await catalogue.put_verdicts(run.campaign, run.edition, [_row(verdict, run) for verdict in verdicts])
+    members = [(shot.key, shot.position, shot.step) for shot in shots]
+    await studio.archive.catalogue.add_members(run.campaign, run.edition, members)
+    await put_verdicts(run.campaign, run.edition, [_row(verdict, run) for verdict in verdicts], studio.archive)
     return len(verdicts)
 
 
@@ -62,15 +63,27 @@ async def _kept(sha256s: Iterable[str], studio: Studio) -> dict[str, ImageRecord
 async def images_of_others(studio: Studio) -> tuple[Known, ...]:
     """Lists what new images are held against: all of the archive but what belongs to this campaign and edition."""
     run = studio.run
-    prints = await studio.archive.catalogue.fingerprints(exclude_campaign=run.campaign, exclude_edition=run.edition)
+    signed = await studio.archive.catalogue.signatures(exclude_campaign=run.campaign, exclude_edition=run.edition)
     return tuple(
         Known(
             sha256=each.sha256,
-            fingerprint=each.fingerprint.hex(),
+            signature=each.signature,
             parent_sha256=each.parent_sha256,
             is_keeper=not each.is_repeat,
         )
-        for each in prints
+        for each in signed
+        if is_comparable(each.rule, each.signature)
+    )
+
+
+async def signed_anew(images: Iterable[ImageRecord], studio: Studio) -> tuple[Known, ...]:
+    """Finds the signatures of images that were signed anew since their records were written."""
+    old = [each for each in images if signature_row(each.checks)[0] != SIGNATURE_RULE]
+    rows = await studio.archive.catalogue.entries(each.sha256 for each in old)
+    return tuple(
+        Known(sha256=row.sha256, signature=row.signature, parent_sha256=row.parent_sha256, is_keeper=False)
+        for row in rows
+        if is_comparable(row.signature_rule, row.signature)
     )
 
 
@@ -119,5 +132,5 @@ def _row(verdict: Verdict, run: RunIdentity) -> VerdictRow:
         keeper_sha256=verdict.keeper_sha256,
         distance_bits=verdict.distance_bits,
         reason=verdict.reason,
-        rule=FINGERPRINT_RULE,
+        rule=verdict.rule,
     )

@@ -22,6 +22,9 @@ Role = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,30}$")]
 MAX_PROMPTS = 10_000
 """More than this in one campaign is more often a mistake in a template than a wish."""
 
+MAX_SHOTS = 20_000
+"""More in one campaign is more often a slip of the pen than a wish; make several campaigns of it."""
+
 
 class Axis(Frozen):
     """A named list of values; `${name}` in a prompt stands for one of them, the same at every place."""
@@ -93,7 +96,8 @@ class EditStep(ModelSettings):
     )
     on_change: Literal["flag", "retry", "stop"] = Field(
         default="flag",
-        description="What to do with a result outside of these: flag it, retry with other seeds, or stop its chain.",
+        description="What to do with a result outside of these, or that changed nothing: flag it, retry with other "
+        "seeds, or stop its chain.",
     )
     retries: int = Field(default=2, ge=1, le=10, description="New seeds at most for one result, with `retry`.")
 
@@ -156,6 +160,8 @@ class RevisionBrief(Frozen):
         known = {reference.role for reference in self.references}
         for where, settings in self.stages():
             _refuse_unknown_role(f"{where}.references", settings.references, known)
+            if isinstance(settings, EditStep):
+                _refuse_crossed_limits(where, settings)
         for where, template, settings in self.templates():
             _refuse_bad_template(where, template, self.axis_values)
             _refuse_unsent_role(where, template, known - set(settings.references))
@@ -194,7 +200,12 @@ class Brief(RevisionBrief):
     """What a campaign shall make: prompts to begin with, and what shall be made of their pictures."""
 
     prompts: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(min_length=1)
-    count: int | None = Field(default=None, ge=1, le=MAX_PROMPTS, description="Prompts to draw; all if left out.")
+    count: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_PROMPTS,
+        description="Prompts to draw; all if left out. With `target_unique`, those of the first round.",
+    )
     seeds: int = Field(default=1, ge=1, le=1000, description="Pictures of each prompt, each from its own seed.")
     generate: Generation = Generation()
     edit: Literal["keepers", "all"] = Field(default="keepers", description="Which generated pictures are edited.")
@@ -202,7 +213,8 @@ class Brief(RevisionBrief):
         default=None,
         ge=1,
         le=MAX_PROMPTS,
-        description="Goes on in rounds until so many distinct pictures were generated, or the budget ends.",
+        description="Goes on in rounds until so many distinct pictures were generated, or the budget ends: "
+        "with new prompts as long as there are any, then with further seeds.",
     )
     min_yield: float = Field(
         default=0.2, ge=0, le=1, description="Distinct pictures per paid one under which the rounds end."
@@ -216,6 +228,15 @@ class Brief(RevisionBrief):
         """Lists the texts in the prompt grammar; prompts come first."""
         prompts = ((f"prompts.{number}", prompt, self.generate) for number, prompt in enumerate(self.prompts))
         return (*prompts, *super().templates())
+
+
+def _refuse_crossed_limits(where: str, step: EditStep) -> None:
+    if step.min_change is not None and step.max_change is not None and step.min_change > step.max_change:
+        raise BriefError(
+            f"{where}.min_change: is {step.min_change:g}, which is more than max_change, {step.max_change:g}: "
+            "no edit can be both. Swap them, or leave one out.",
+            where=f"{where}.min_change",
+        )
 
 
 def _refuse_twice(where: str, names: list[str]) -> None:

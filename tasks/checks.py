@@ -8,11 +8,12 @@ from typing import NamedTuple
 from PIL import Image
 
 from blocks.errors import BadPicture
+from tasks.drift import small_of
 from tasks.gate.refusal import Refusal
 from tasks.measured import Checks, MediaType
-from tasks.near import fingerprint
 from tasks.pixels import pixels_sha256
 from tasks.quality import look_of
+from tasks.signature import fingerprint_of, sign
 from tasks.thumbnails import thumbnail_of
 
 MAX_PIXELS = 64_000_000
@@ -32,6 +33,8 @@ class Examined(NamedTuple):
 
     checks: Checks
     thumbnail: bytes
+    small: Image.Image
+    """What the drift of an edit is measured on."""
 
 
 def examine(data: bytes, shown_as: str) -> Examined:
@@ -48,7 +51,7 @@ def examine(data: bytes, shown_as: str) -> Examined:
         BadPicture: The bytes are no PNG, JPEG or WebP, are cut, or are far too large.
     """
     with _opened(data, shown_as) as picture:
-        return Examined(_check(picture, data, shown_as), thumbnail_of(picture))
+        return Examined(_check(picture, data, shown_as), thumbnail_of(picture), small_of(picture))
 
 
 def decode_and_check(data: bytes, shown_as: str) -> Checks:
@@ -59,6 +62,17 @@ def decode_and_check(data: bytes, shown_as: str) -> Checks:
     """
     with _opened(data, shown_as) as picture:
         return _check(picture, data, shown_as)
+
+
+def decode_small(data: bytes, shown_as: str) -> Image.Image:
+    """Decodes a picture for the small copy that drift is measured on; as `examine` otherwise.
+
+    Raises:
+        BadPicture: As in `examine`.
+    """
+    with _opened(data, shown_as) as picture:
+        refuse_bomb(*picture.size, shown_as)
+        return small_of(picture)
 
 
 def refuse_bomb(width_px: int, height_px: int, shown_as: str) -> None:
@@ -95,13 +109,15 @@ def _check(picture: Image.Image, data: bytes, shown_as: str) -> Checks:
     refuse_bomb(width_px, height_px, shown_as)
     picture.load()
     look = look_of(picture)
+    signature = sign(picture)
     return Checks(
         media_type=MEDIA_TYPES[picture.format or ""],
         width_px=width_px,
         height_px=height_px,
         size_bytes=len(data),
-        fingerprint=fingerprint(picture),
+        fingerprint=fingerprint_of(signature),
         pixels_sha256=pixels_sha256(picture),
+        signature=signature,
         quality=look.quality,
         flags=look.flags,
     )

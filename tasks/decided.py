@@ -11,12 +11,15 @@ from blocks.archive.store import Store
 from blocks.errors import ArchiveError, BriefError
 from blocks.provider import Frozen
 from tasks.decision_file import DecisionFile
+from tasks.dedupe import Wishes
+from tasks.edition_file import put_verdicts
 from tasks.models import sha256_of
 from tasks.review import DECISION_FORMAT, Decision, Standing
+from tasks.rulings import Ruling, keep_rulings, restored, rulings_in
 from tasks.shown import one_line
 from tasks.studio import Studio
 
-KEPT = "kept on the contact sheet"
+KEPT = "kept by a person"
 
 _DIGITS = 20
 _NAMED = 3
@@ -44,7 +47,13 @@ async def decisions_of(studio: Studio) -> tuple[Decision, ...]:
     Raises:
         ArchiveError: One of them is damaged, or was written by a newer version.
     """
-    return await _decisions(studio.run.campaign, studio.run.edition, studio.archive.store)
+    return await decisions_on(studio.run.campaign, studio.run.edition, studio.archive.store)
+
+
+async def wishes_of(studio: Studio) -> Wishes:
+    """Reads what people have said of the pictures of this edition; raises as `decisions_of`."""
+    standing, rulings = Standing(await decisions_of(studio)), await rulings_in(studio.archive.store)
+    return Wishes(rejected=standing.rejected, kept=standing.kept, stars=standing.stars, apart=rulings.apart)
 
 
 async def keep_decision(decision: Decision, studio: Studio) -> None:
@@ -55,6 +64,8 @@ async def keep_decision(decision: Decision, studio: Studio) -> None:
 async def take_in(file: DecisionFile, archive: Archive, now: datetime) -> TakenIn:
     """Takes what was marked on a contact sheet into the archive, once; the catalogue's verdicts follow at once.
 
+    To keep a duplicate is to restore it, for all campaigns.
+
     Raises:
         BriefError: The file belongs to another archive, or marks pictures that the campaign does not have; nothing
             was changed.
@@ -63,8 +74,8 @@ async def take_in(file: DecisionFile, archive: Archive, now: datetime) -> TakenI
     await refuse_strangers(file, archive)
     decision = file.decided(now)
     is_new = await _write(decision, archive.store)
-    standing = Standing(await _decisions(file.campaign, file.edition, archive.store))
-    changed = await _follow(standing, file, archive)
+    await keep_rulings(await _restored_by(decision, archive), archive.store)
+    changed = await follow_decisions(file.campaign, file.edition, archive)
     return TakenIn(key=decision_key(decision_id(decision)), decision=decision, is_new=is_new, changed_verdicts=changed)
 
 
@@ -94,19 +105,34 @@ async def refuse_strangers(file: DecisionFile, archive: Archive) -> None:
         raise BriefError(f"{place} has no picture {named}{more}: nothing was taken in.")
 
 
-async def _follow(standing: Standing, file: DecisionFile, archive: Archive) -> int:
-    """Brings the verdicts in the catalogue up to what was decided; the next run judges duplicates anew."""
-    rows = await archive.catalogue.verdicts_of(file.campaign, file.edition)
-    followed = [_as_decided(row, standing) for row in rows]
+async def follow_decisions(campaign: str, edition: str, archive: Archive) -> int:
+    """Brings the verdicts on an edition up to what was decided; the next run judges duplicates anew.
+
+    Returns:
+        How many verdicts were changed.
+    """
+    standing = Standing(await decisions_on(campaign, edition, archive.store))
+    rows = await archive.catalogue.verdicts_of(campaign, edition)
+    followed = [as_decided(row, standing) for row in rows]
     changed = sum(row != new for row, new in zip(rows, followed, strict=True))
     if changed:
-        await archive.catalogue.put_verdicts(file.campaign, file.edition, followed)
+        await put_verdicts(campaign, edition, followed, archive)
     return changed
 
 
-def _as_decided(row: VerdictRow, standing: Standing) -> VerdictRow:
+async def _restored_by(decision: Decision, archive: Archive) -> list[Ruling]:
+    """What a decision has kept although it was found to be a duplicate."""
+    rows = await archive.catalogue.verdicts_of(decision.campaign, decision.edition)
+    duplicates = {row.sha256 for row in rows if row.kind == "duplicate"}
+    kept = duplicates & (set(decision.shown) - set(decision.rejected))
+    return [restored(sha256, "sheet", decision.decided_at) for sha256 in sorted(kept)]
+
+
+def as_decided(row: VerdictRow, standing: Standing) -> VerdictRow:
+    """Brings one verdict up to what holds now."""
     reason = standing.rejected.get(row.sha256)
-    if reason is None and row.kind != "rejected":
+    is_restored = row.kind == "rejected" or (row.kind == "duplicate" and row.sha256 in standing.kept)
+    if reason is None and not is_restored:
         return row
     if reason is not None and row.kind == "rejected":
         return row
@@ -120,9 +146,15 @@ async def _write(decision: Decision, store: Store) -> bool:
     return await store.put_if_absent(decision_key(decision_id(decision)), data)
 
 
-async def _decisions(campaign: str, edition: str, store: Store) -> tuple[Decision, ...]:
+async def decisions_on(campaign: str, edition: str, store: Store) -> tuple[Decision, ...]:
+    """Reads all decisions on an edition of a campaign, what was restored for all of them included.
+
+    Raises:
+        ArchiveError: As `decisions_of`.
+    """
     prefix = decision_key(_edition_id(campaign, edition)).removesuffix(".json")
-    return tuple([await _read(key, store) async for key in store.list(f"{prefix}-")])
+    own = [await _read(key, store) async for key in store.list(f"{prefix}-")]
+    return (*own, *(await rulings_in(store)).decisions_for(campaign, edition))
 
 
 def _edition_id(campaign: str, edition: str) -> str:

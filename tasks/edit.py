@@ -15,7 +15,12 @@ from tasks.studio import Studio
 
 
 def plan_edits(
-    brief: RevisionBrief, step: EditStep, parents: Sequence[ImageRecord], references: References, studio: Studio
+    brief: RevisionBrief,
+    step: EditStep,
+    parents: Sequence[ImageRecord],
+    references: References,
+    studio: Studio,
+    take: int = 0,
 ) -> tuple[Shot, ...]:
     """Plans one step of the edit chain for each of its parents.
 
@@ -25,13 +30,15 @@ def plan_edits(
         parents: Results of the step before.
         references: All references of the brief.
         studio: Open account with the step's provider, and the edition that salts the seeds.
+        take: 0 for the first attempt; each further one has the same text and a seed of its own.
     """
     account = studio.account(step.provider)
     chosen = in_roles(references, step.references)
 
     def shot(parent: ImageRecord) -> Shot:
-        seed = derive_seed("edit", brief.seed, studio.run.edition, parent.sha256, step.instruction)
-        text = instruction_for(brief, step, parent.prompt, seed)
+        origin = ("edit", brief.seed, studio.run.edition, parent.sha256, step.instruction)
+        text = instruction_for(brief, step, parent.prompt, derive_seed(*origin))
+        seed = derive_seed(*origin, take) if take else derive_seed(*origin)
         pictures = (parent.sha256, *(each.sha256 for each in chosen))
         return Shot(
             provider=step.provider,

@@ -10,6 +10,7 @@ from blocks.errors import BriefError
 from tasks.brief import MAX_PROMPTS, Brief
 from tasks.models import Binding, Prompt, derive_seed
 from tasks.prompts import Expansion, expand_all, parse, sample
+from tasks.rounds import prompts_worth_drawing
 
 MAX_REPEATS = MAX_PROMPTS
 """Drawing ends after this many repeats in a row: many combinations can give few texts, as in `{red|red}`."""
@@ -25,12 +26,15 @@ def expand(brief: Brief) -> tuple[Prompt, ...]:
     """Makes the prompts of a brief, in a fixed order, each text once.
 
     Drawing is prefix-stable: a larger `count` later begins with the very same prompts, so a finished campaign can grow.
+    With `target_unique` these are all prompts that its rounds may come to, the ones of `count` first.
 
     Raises:
         BriefError: A template makes more prompts than anybody wants to pay for, and `count` does not bound it.
     """
-    drawn = _all(brief) if brief.count is None else _drawn(brief)
-    return tuple(itertools.islice(_each_text_once(drawn), brief.count))
+    target = brief.target_unique
+    count = brief.count if target is None else prompts_worth_drawing(brief, target)
+    drawn = _all(brief) if count is None else _drawn(brief)
+    return tuple(itertools.islice(_each_text_once(drawn), count))
 
 
 def count_combinations(brief: Brief) -> int:

@@ -164,7 +164,7 @@ def parse_record(sha256: str, data: bytes) -> ImageRecord | Finding:
 
 def check_row(record: ImageRecord, row: CatalogueEntry) -> Finding | None:
     """Holds what the catalogue says against the record, which is the truth."""
-    wanted = catalogue_entry(record)
+    wanted = catalogue_entry(record).signed_as(row)
     differing = [
         name
         for name in CatalogueEntry.model_fields

@@ -80,7 +80,7 @@ async def collect(purchase: Purchase, ticket: Ticket) -> Collected:
             age_seconds=purchase.age_seconds(),
         )
         is_made = status.state is JobState.SUCCEEDED
-        images = await ingest(purchase.shot, status, purchase.studio) if is_made else ()
+        images = await ingest(purchase.shot, await purchase.priced(status), purchase.studio) if is_made else ()
     except JobFailed as error:  # Sunra says of some failures only when the result is asked for
         code, message = error.code or "unknown", str(error)
         raise await purchase.failed(JobFailure(code=code, message=message, retryable=error.retryable), None) from error

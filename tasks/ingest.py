@@ -11,8 +11,9 @@ from blocks.errors import BadPicture, LinkExpired, ProviderUnavailable
 from blocks.provider import DownloadedPicture, JobStatus, Money, Provider, RemotePicture
 from tasks.checks import Examined
 from tasks.gate.admit import Expected, admit
-from tasks.gate.quarantine import quarantine
+from tasks.gate.quarantine import Bought, quarantine
 from tasks.models import ImageRecord, Shot, sha256_of
+from tasks.parents import drift_from
 from tasks.provenance.noting import with_credentials
 from tasks.provenance.views import marked_thumbnail
 from tasks.records import catalogue_entry
@@ -37,7 +38,7 @@ async def ingest(shot: Shot, status: JobStatus, studio: Studio) -> tuple[ImageRe
 
     async def bring_home(each: RemotePicture) -> ImageRecord:
         picture = await fetch(provider, status, each)
-        examined = await _admit(picture, each, shot, status.job_id, studio)
+        examined = await _admit(picture, each, shot, status.job_id, share, studio)
         return await _keep(picture, examined, each.index, shot, status.job_id, share, studio)
 
     brought = await asyncio.gather(*(bring_home(each) for each in remote), return_exceptions=True)
@@ -81,6 +82,7 @@ async def _keep(
     studio: Studio,
 ) -> ImageRecord:
     sha256 = sha256_of(picture.data)
+    parent = shot.parent_sha256
     record = ImageRecord(
         sha256=sha256,
         shot_key=shot.key,
@@ -99,6 +101,7 @@ async def _keep(
         position=shot.position,
         cost=cost,
         checks=examined.checks,
+        drift=None if parent is None else await drift_from(parent, examined.small, studio),
         made_at=datetime.now(UTC),
     )
     store = studio.archive.store
@@ -109,7 +112,7 @@ async def _keep(
 
 
 async def _admit(
-    picture: DownloadedPicture, remote: RemotePicture, shot: Shot, job_id: str, studio: Studio
+    picture: DownloadedPicture, remote: RemotePicture, shot: Shot, job_id: str, cost: Money | None, studio: Studio
 ) -> Examined:
     """Lets a picture through the gate; what does not pass goes to quarantine, with the reason."""
     expected = Expected.of(shot.request, picture.media_type)
@@ -117,7 +120,9 @@ async def _admit(
         async with studio.decoding:
             return await asyncio.to_thread(_examine, picture.data, expected, f"The picture of {shot.label}")
     except BadPicture as error:
-        await quarantine(picture, remote, shot, job_id, error, studio.archive.store)
+        run, now = studio.run, datetime.now(UTC)
+        bought = Bought(shot=shot, campaign=run.campaign, edition=run.edition, cost=cost, received_at=now)
+        await quarantine(picture, remote, bought, job_id, error, studio.archive.store)
         raise
 
 

@@ -7,7 +7,10 @@ from pydantic import Field, StringConstraints
 from blocks.provider import Frozen
 
 MediaType = Literal["image/png", "image/jpeg", "image/webp"]
-PictureFlag = Literal["flat", "black"]
+PictureFlag = Literal["flat", "black", "released"]
+DriftFlag = Literal["no_change", "too_little", "too_much"]
+How = Literal["copy", "crop", "mirror"]
+"""In what way one picture repeats another."""
 
 FINGERPRINT_DIGITS = 48
 VIEWS = 10
@@ -34,12 +37,17 @@ class Signature(Frozen):
 class Drift(Frozen):
     """How far an edit went from the picture that it was made of (`tasks/drift.py`)."""
 
-    changed_share: float = Field(ge=0, le=1, description="Share of the picture that looks different.")
+    changed_share: float = Field(ge=0, le=1, description="Share of the picture that looks different, tints left out.")
     mean_change: float = Field(ge=0, le=1, description="Mean difference of all places, 1: black against white.")
     color_shift: float = Field(ge=0, description="Delta E of the mean colour of what did not change: a tint.")
     places: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})*$")] = Field(
         default="", description="Where: 16 x 16 places, row by row, two hexadecimal digits each; ff: wholly different."
     )
+
+    @property
+    def said(self) -> str:
+        """The two figures for people: `34 % changed, colour shift 2.1`."""
+        return f"{100 * self.changed_share:.0f} % changed, colour shift {self.color_shift:.1f}"
 
 
 class Quality(Frozen):
@@ -68,7 +76,8 @@ class Checks(Frozen):
     quality: Quality | None = None
     flags: tuple[PictureFlag, ...] = Field(
         default=(),
-        description="What a person should look at: `flat` (one colour all over, as of a placeholder), `black`.",
+        description="What a person should look at: `flat` (one colour all over, as of a placeholder), `black`; and "
+        "`released`, where the gate refused the picture and a person took it in.",
     )
     content_credentials: Literal["none", "present"] | None = Field(
         default=None, description="Whether the bytes came with a C2PA manifest; null: nobody has looked."

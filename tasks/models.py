@@ -13,14 +13,15 @@ import rfc8785
 from pydantic import Field
 
 from blocks.provider import MAX_SEED, Frozen, Money, PictureRequest, ProviderName
-from tasks.measured import Checks, Drift
+from tasks.measured import Checks, Drift, DriftFlag, How
 from tasks.shown import one_line
 
 RECORD_FORMAT = 3
 """Version of the record files in an archive. It only grows; a reader refuses what is newer than itself.
 
 2 added to the checks: the hash of the pixels, quality, flags and content credentials; and `again`. 3 added the
-signature to the checks, and the drift of edits. Their schema, for all formats so far, is `tasks/record.schema.json`.
+signature to the checks, the drift of edits, and who released a picture that was refused. Their schema, for all formats
+so far, is `tasks/record.schema.json`.
 """
 
 PROMPT_IN_NAME = 32
@@ -105,6 +106,14 @@ class Shot(Frozen):
         return f"{place} · {one_line(self.request.prompt, PROMPT_IN_NAME)} · {self.key[:8]}"
 
 
+class Release(Frozen):
+    """A person's word that a picture which the gate refused is to be taken in as it is."""
+
+    by: str
+    at: datetime
+    reason: str = Field(description="Why it was refused.")
+
+
 class ImageRecord(Frozen):
     """Everything about one image: where it came from, what it cost, how to make it again. Written once."""
 
@@ -127,6 +136,9 @@ class ImageRecord(Frozen):
     cost: Money | None = Field(description="What this image cost; None where nobody says.")
     checks: Checks
     drift: Drift | None = Field(default=None, description="How far an edit went from its parent; null: not measured.")
+    released: Release | None = Field(
+        default=None, description="Who took it in although the gate refused it; null: it passed."
+    )
     made_at: datetime
 
 
@@ -137,7 +149,10 @@ class Verdict(Frozen):
     kind: Literal["keeper", "duplicate", "rejected"]
     keeper_sha256: str = Field(description="The image itself, or the one that it repeats.")
     distance_bits: int = Field(ge=0, description="Bits of 192 that differ from the keeper.")
+    how: How | None = Field(default=None, description="In what way a duplicate repeats its keeper; null: it is none.")
+    is_color_variant: bool = Field(default=False, description="A keeper like another one, in other colours.")
     reason: str
+    rule: str = Field(default="", description="Signature, threshold and options that it was found by.")
 
 
 class Failure(Frozen):
@@ -150,6 +165,18 @@ class Failure(Frozen):
     message: str
 
 
+class Flagged(Frozen):
+    """An edit that changed more or less than its step allows (`tasks/change_limits.py`)."""
+
+    sha256: str
+    step: int
+    kind: DriftFlag
+    outcome: Literal["kept", "replaced", "stopped"] = Field(
+        description="`kept`: it goes on; `replaced`: another attempt does; `stopped`: its chain ends here."
+    )
+    reason: str = Field(description="In words for a person.")
+
+
 class Made(Frozen):
     """What became of a number of shots."""
 
@@ -157,6 +184,12 @@ class Made(Frozen):
     failures: tuple[Failure, ...] = ()
     bought: int = 0
     reused: int = 0
+    flagged: tuple[Flagged, ...] = ()
+
+    @property
+    def stays_behind(self) -> frozenset[str]:
+        """SHA-256 of the edits that nothing is made of any more."""
+        return frozenset(each.sha256 for each in self.flagged if each.outcome != "kept")
 
     @classmethod
     def of(cls, parts: Iterable["Made"]) -> Self:
@@ -167,10 +200,26 @@ class Made(Frozen):
             failures=tuple(failure for part in all_parts for failure in part.failures),
             bought=sum(part.bought for part in all_parts),
             reused=sum(part.reused for part in all_parts),
+            flagged=tuple(flagged for part in all_parts for flagged in part.flagged),
         )
 
     def __add__(self, other: "Made") -> "Made":
         return Made.of((self, other))
+
+
+class Round(Frozen):
+    """One round of a campaign that goes on until it has a number of distinct pictures (`tasks/rounds.py`)."""
+
+    change: Literal["prompts", "seeds"] = Field(description="What makes its pictures differ from those before.")
+    planned: int = Field(description="Shots.")
+    paid: int = Field(description="Pictures that came of them, bought now or before.")
+    gained: int = Field(description="By how many distinct pictures there are more since the round before.")
+    distinct: int = Field(description="Distinct pictures of all rounds so far.")
+    target: int = Field(description="Distinct pictures that are wanted.")
+    ended_by: Literal["reached", "yield", "budget", "stopped", "failed", "exhausted"] | None = Field(
+        default=None, description="Why no round follows; null: one does."
+    )
+    message: str = Field(default="", description="The same for people: `reached 100 of 100`.")
 
 
 class Production(Frozen):
@@ -178,9 +227,12 @@ class Production(Frozen):
 
     shots: tuple[Shot, ...] = ()
     made: Made = Made()
+    rounds: tuple[Round, ...] = ()
 
     def __add__(self, other: "Production") -> "Production":
-        return Production(shots=self.shots + other.shots, made=self.made + other.made)
+        return Production(
+            shots=self.shots + other.shots, made=self.made + other.made, rounds=self.rounds + other.rounds
+        )
 
 
 class Cost(Frozen):
@@ -230,6 +282,10 @@ class CampaignResult(Frozen):
     cost: Cost = Field(description="What this run spent, as far as the providers say.")
     balances: tuple[Balance, ...] = Field(default=(), description="What all runs of this edition cost, by unit.")
     contact_sheet: str = Field(description="Path of the contact sheet.")
+    rounds: tuple[Round, ...] = Field(default=(), description="With `target_unique`: its rounds, in their order.")
+    flagged: tuple[Flagged, ...] = Field(
+        default=(), description="Edits that changed more or less than their step allows."
+    )
 
     @property
     def keepers(self) -> tuple[ImageRecord, ...]:

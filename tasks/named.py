@@ -52,7 +52,7 @@ async def named_in_records(archive: Archive, on_progress: Progress) -> frozenset
     Raises:
         ArchiveError: A record cannot be read: nobody knows what it names.
     """
-    rows = sorted(each.sha256 for each in await archive.catalogue.fingerprints())
+    rows = sorted(await archive.catalogue.sha256s())
     found = set(rows)
     for batch in _batches(rows):
         found |= await _in_rows(batch, archive.catalogue)

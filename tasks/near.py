@@ -27,15 +27,16 @@ Words = NDArray[np.uint64]
 
 def fingerprint(picture: Image.Image) -> str:
     """Computes the fingerprint of a decoded picture, as 48 hexadecimal digits."""
-    gray = _small_gray(picture)
+    gray = small_of(picture).convert("L")
     parts = (imagehash.phash(gray), imagehash.dhash(gray), imagehash.dhash_vertical(gray))
     return b"".join(np.packbits(part.hash.flatten()).tobytes() for part in parts).hex()
 
 
-def _small_gray(picture: Image.Image) -> Image.Image:
+def small_of(picture: Image.Image) -> Image.Image:
+    """Makes a picture small, by a whole factor to a short side of 128 px or more, in gray (`L`) or `RGB`."""
     factor = max(1, min(picture.size) // _SMALL_SIDE_PX)
     flat = over_white(picture)
-    return (flat.reduce(factor) if factor > 1 else flat).convert("L")
+    return flat.reduce(factor) if factor > 1 else flat
 
 
 def over_white(picture: Image.Image) -> Image.Image:
@@ -49,8 +50,12 @@ def over_white(picture: Image.Image) -> Image.Image:
 
 def as_words(fingerprints: Sequence[str]) -> Words:
     """Packs fingerprints for fast comparison. Shape (n, 3)."""
-    raw = b"".join(bytes.fromhex(each) for each in fingerprints)
-    return np.frombuffer(raw, dtype=">u8").astype(np.uint64).reshape(len(fingerprints), 3)
+    return words_of(np.frombuffer(b"".join(bytes.fromhex(each) for each in fingerprints), dtype=np.uint8))
+
+
+def words_of(prints: NDArray[np.uint8]) -> Words:
+    """Packs the bytes of fingerprints, shape (…, 24), for fast comparison. Shape (n, 3)."""
+    return np.frombuffer(prints.tobytes(), dtype=">u8").astype(np.uint64).reshape(-1, FINGERPRINT_BITS // 64)
 
 
 def distances_bits(one: Words, many: Words) -> NDArray[np.int64]:

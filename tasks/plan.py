@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from blocks.errors import BriefError, InvalidRequest
 from blocks.provider import Capabilities, PictureRequest
 from tasks.account import Account
-from tasks.brief import Brief, EditStep, Generation, RevisionBrief
+from tasks.brief import MAX_SHOTS, Brief, EditStep, Generation, RevisionBrief
 from tasks.models import Prompt, Shot, derive_seed
 from tasks.prompts import reference_numbers
 from tasks.references import References, in_roles
@@ -17,9 +17,6 @@ from tasks.studio import Studio
 
 DEFAULT_SIZE_PX = 1024
 """klein's native size, asked for where a provider leaves the size to us and the brief to the provider."""
-
-MAX_SHOTS = 20_000
-"""More in one campaign is more often a slip of the pen than a wish; make several campaigns of it."""
 
 UNMADE = "0" * 64
 """Stands in for the picture of an edit that is only being planned."""
@@ -36,12 +33,30 @@ def plan_generation(
     """
     if len(prompts) * brief.seeds > MAX_SHOTS:
         raise BriefError(f"{len(prompts)} prompts with {brief.seeds} seeds each are more than {MAX_SHOTS:,} pictures.")
+    takes = [(prompt, take) for prompt in prompts for take in range(brief.seeds)]
+    return plan_takes(brief, takes, references, studio)
+
+
+def plan_takes(
+    brief: Brief, takes: Sequence[tuple[Prompt, int]], references: References, studio: Studio, first_position: int = 0
+) -> tuple[Shot, ...]:
+    """Makes one shot for each take of a prompt; each take has a seed of its own.
+
+    Args:
+        brief: Says how pictures are generated.
+        takes: Prompts, and which of their takes is meant: 0 is the first one.
+        references: All references of the brief.
+        studio: Open accounts.
+        first_position: Place in the plan of the first of these shots; the others follow.
+
+    Raises:
+        InvalidRequest: The provider's limits do not allow what the brief asks for.
+    """
     account = studio.account(brief.generate.provider)
     chosen = in_roles(references, brief.generate.references)
     shots = tuple(
-        _shot(brief, prompt, number * brief.seeds + take, take, chosen, account, studio.run.edition)
-        for number, prompt in enumerate(prompts)
-        for take in range(brief.seeds)
+        _shot(brief, prompt, position, take, chosen, account, studio.run.edition)
+        for position, (prompt, take) in enumerate(takes, start=first_position)
     )
     for shot in shots:
         _check("generate", account, shot.request)

@@ -126,6 +126,14 @@ class Purchase:
             return ()
         return (await archived_images([entry], self.studio)).get(self.shot.key, ())
 
+    async def priced(self, status: JobStatus) -> JobStatus:
+        """Says of a job what it cost: the bill, or what was reserved for it where the provider names no price."""
+        if status.billed is not None:
+            return status
+        entry = self._sent or await self._ledger.get(self.shot.key)
+        billed = None if entry is None else entry.billed or entry.reserved
+        return status.model_copy(update={"billed": billed})
+
     async def done(self, images: tuple[ImageRecord, ...], status: JobStatus) -> None:
         """Says `done`, last of all: bytes and records are durable by now."""
         entry = await self._running()

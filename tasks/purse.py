@@ -3,15 +3,17 @@
 An unknown price never counts as zero: where there is any limit, it stops before spending.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from blocks.archive.block import ImageArchive
 from blocks.archive.ledger import Charge, Ledger
 from blocks.errors import ProviderUnavailable, RateLimited, SetupError
 from blocks.provider import Frozen, Money, PictureRequest, ProviderName
 from tasks.account import Account
+from tasks.recount import count_restored
 
 _PRICE_FIELDS = {"scenario": "price_per_creative_unit", "sunra": "price_per_image"}
 
@@ -22,10 +24,12 @@ class Limit(Frozen):
     Attributes:
         scope: Name of the budget in the ledger, as a pattern of `strftime`.
         most: What it allows.
+        is_cap: Whether it binds all runs of an archive, and not those of one edition.
     """
 
     scope: str
     most: Money
+    is_cap: bool = False
 
 
 class Purse:
@@ -34,11 +38,18 @@ class Purse:
     Args:
         ledger: Where the budgets are counted.
         limits: All in one unit; none where anything may be spent.
+        accounts: Those that this run has open: they know what other units are worth.
     """
 
-    def __init__(self, ledger: Ledger, limits: tuple[Limit, ...] = ()) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        limits: tuple[Limit, ...] = (),
+        accounts: Mapping[ProviderName, Account] = MappingProxyType({}),
+    ) -> None:
         self._ledger = ledger
         self._limits = limits
+        self._accounts = accounts
         self._unit = limits[0].most.unit if limits else None
         self._open: set[str] = set()
 
@@ -84,12 +95,13 @@ class Purse:
         if known is None:
             return ()
         now = datetime.now(UTC)
-        scopes = [(now.strftime(limit.scope), limit.most) for limit in self._limits]
-        for scope, most in scopes:
+        scopes = {now.strftime(limit.scope): limit for limit in self._limits}
+        for scope, limit in scopes.items():
             if scope not in self._open:
-                await self._ledger.open_budget(scope, most)
+                await self._ledger.open_budget(scope, limit.most)
+                await count_restored(self._ledger, scope, limit.most.unit, self._accounts, is_cap=limit.is_cap, now=now)
                 self._open.add(scope)
-        return tuple(Charge(scope=scope, amount=known.amount) for scope, _ in scopes)
+        return tuple(Charge(scope=scope, amount=known.amount) for scope in scopes)
 
     def settled(self, account: Account, billed: Money | None) -> Decimal | None:
         """Says what a bill takes from the limits in the end; None keeps what was reserved."""
@@ -99,7 +111,13 @@ class Purse:
         return None if known is None else known.amount
 
 
-def make_purse(ledger: Ledger, archive: ImageArchive, scope: str, budget: Money | None) -> Purse:
+def make_purse(
+    ledger: Ledger,
+    archive: ImageArchive,
+    scope: str,
+    budget: Money | None,
+    accounts: Mapping[ProviderName, Account] = MappingProxyType({}),
+) -> Purse:
     """Makes the purse of a run. Its budgets are opened in the ledger by the first charge, so a plan changes none.
 
     Args:
@@ -107,13 +125,18 @@ def make_purse(ledger: Ledger, archive: ImageArchive, scope: str, budget: Money 
         archive: Its caps per day and per month (UTC) bind all of its runs together.
         scope: Name of the run's own budget.
         budget: Its limit, if it has one.
+        accounts: The accounts that the run has open.
 
     Raises:
         SetupError: The limits are in different units, which do not add up.
     """
     # A space is in no campaign's name, so that no run's own budget is ever one of these.
     caps = (("per day/%Y-%m-%d", archive.cap_per_day), ("per month/%Y-%m", archive.cap_per_month))
-    limits = [Limit(scope=name, most=Money(amount=cap, unit=archive.cap_unit)) for name, cap in caps if cap is not None]
+    limits = [
+        Limit(scope=name, most=Money(amount=cap, unit=archive.cap_unit), is_cap=True)
+        for name, cap in caps
+        if cap is not None
+    ]
     if budget is not None:
         limits.append(Limit(scope=scope.replace("%", "%%"), most=budget))
     units = sorted({limit.most.unit for limit in limits})
@@ -122,7 +145,7 @@ def make_purse(ledger: Ledger, archive: ImageArchive, scope: str, budget: Money 
             f"The budget and the archive's caps are in different units, {' and '.join(units)}. "
             "Put them into one: a budget has a `unit`, the archive block a `cap_unit`."
         )
-    return Purse(ledger, tuple(limits))
+    return Purse(ledger, tuple(limits), accounts)
 
 
 def _price_is_missing(provider: ProviderName, price: Money | None, unit: str) -> str:

@@ -1,10 +1,12 @@
-"""Records -> catalogue: the rows of images are made anew from the records, which are the truth.
+"""Records -> database: rows of images, editions, verdicts and finished shots are made anew from what lies in the store.
 
-What the records do not hold stays as it is: the ledger, and the verdicts. Safe beside runs at work, and to be repeated:
-each batch of rows is complete in itself, and so is each edition, which is written when all records are read.
+Rows are made to agree with their records, which are the truth. Of editions, verdicts and money only what is not known
+is put back: what the database knows of them is newer. Safe beside runs at work, and to be repeated: each batch is
+complete in itself, and so is each edition, which is written when all records are read.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from blocks.archive.archive import Archive
@@ -16,6 +18,8 @@ from blocks.provider import Frozen
 from tasks.findings import Finding, FindingKind, parse_record
 from tasks.models import ImageRecord
 from tasks.records import catalogue_entry
+from tasks.restore import restore_ledger
+from tasks.restore_editions import Edition, Shot, restore_editions
 from tasks.verify import AT_ONCE, READERS, Progress
 
 
@@ -25,15 +29,21 @@ class Rebuilt(Frozen):
     records: int
     added: int
     corrected: int
+    shots: int = 0
+    """Shots put back into the ledger as done: they are not bought again."""
+    open_shots: int = 0
+    """Shots put back whose pictures are not all here: the next run, or `reconcile`, collects them."""
+    verdicts: int = 0
+    unjudged: int = 0
+    """Pictures of editions without any verdict: the next run of their campaign judges them."""
     findings: tuple[Finding, ...] = ()
-    """Records that could not be read: their rows stay as they are."""
+    """What could not be read: rows of such records stay as they are."""
 
 
 async def rebuild(archive: Archive, *, on_progress: Progress = lambda done, due: None) -> Rebuilt:
-    """Makes the rows of all images agree with their records.
+    """Makes the rows of all images agree with their records, and puts back what else a lost database knew.
 
-    A row whose record is gone stays: it is what the record can be made from (`tasks/repair.py`). Editions of which the
-    catalogue knows no shots, because it was lost, get those that their own records name.
+    A row whose record is gone stays: it is what the record can be made from (`tasks/repair.py`).
 
     Raises:
         ArchiveError: The store cannot be listed, or the database not be written.
@@ -44,7 +54,7 @@ async def rebuild(archive: Archive, *, on_progress: Progress = lambda done, due:
     readers = asyncio.Semaphore(READERS)
     added = corrected = 0
     findings: list[Finding] = []
-    lost: dict[tuple[str, str], set[tuple[str, int, int]]] = {}
+    lost: defaultdict[Edition, set[Shot]] = defaultdict(set)
     for start in range(0, len(sha256s), AT_ONCE):
         batch = sha256s[start : start + AT_ONCE]
         read = await asyncio.gather(*(read_image_record(archive.store, each, readers) for each in batch))
@@ -53,11 +63,20 @@ async def rebuild(archive: Archive, *, on_progress: Progress = lambda done, due:
         new, other = await write_rows(records, archive.catalogue)
         added, corrected = added + new, corrected + other
         for edition, shot in _members(records, known_editions):
-            lost.setdefault(edition, set()).add(shot)
+            lost[edition].add(shot)
         on_progress(start + len(batch), len(sha256s))
-    for (campaign, name), shots in sorted(lost.items()):  # each at once: half of an edition would pass for all of it
-        await archive.catalogue.add_members(campaign, name, sorted(shots))
-    return Rebuilt(records=len(sha256s), added=added, corrected=corrected, findings=tuple(findings))
+    editions = await restore_editions(archive, lost, known_editions)
+    shots = await restore_ledger(archive)
+    return Rebuilt(
+        records=len(sha256s),
+        added=added,
+        corrected=corrected,
+        shots=shots.done,
+        open_shots=shots.running,
+        verdicts=editions.verdicts,
+        unjudged=editions.unjudged,
+        findings=(*findings, *editions.findings),
+    )
 
 
 async def read_image_record(store: Store, sha256: str, readers: asyncio.Semaphore) -> ImageRecord | Finding:
@@ -72,17 +91,15 @@ async def read_image_record(store: Store, sha256: str, readers: asyncio.Semaphor
 
 async def write_rows(records: Sequence[ImageRecord], catalogue: Catalogue) -> tuple[int, int]:
     """Makes the catalogue say what records say; returns how many rows were new, and how many said otherwise."""
-    wanted = [catalogue_entry(record) for record in records]
-    had = {entry.sha256: entry for entry in await catalogue.entries(entry.sha256 for entry in wanted)}
+    had = {entry.sha256: entry for entry in await catalogue.entries(record.sha256 for record in records)}
+    wanted = [catalogue_entry(record).signed_as(had.get(record.sha256)) for record in records]
     differing = [entry for entry in wanted if had.get(entry.sha256) != entry]
     await catalogue.put(differing)
     new = sum(entry.sha256 not in had for entry in differing)
     return new, len(differing) - new
 
 
-def _members(
-    records: Iterable[ImageRecord], known_editions: frozenset[tuple[str, str]]
-) -> Iterator[tuple[tuple[str, str], tuple[str, int, int]]]:
+def _members(records: Iterable[ImageRecord], known_editions: frozenset[Edition]) -> Iterator[tuple[Edition, Shot]]:
     """Yields the shots of editions of which nothing at all is known, each with its edition."""
     for record in records:
         edition = (record.campaign, record.edition)

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blocks.archive.catalogue import Catalogue, Fingerprint
+from blocks.archive.catalogue import Catalogue
+from blocks.archive.signatures import Signed
 from blocks.errors import BadPicture, BriefError
 from blocks.provider import Frozen
 from tasks.archive import read_record
 from tasks.checks import decode_and_check
 from tasks.measured import Checks
-from tasks.near import FINGERPRINT_BITS, THRESHOLD_BITS, as_words, distances_bits
+from tasks.near import FINGERPRINT_BITS, THRESHOLD_BITS, as_words, distances_bits, words_of
+from tasks.signature import is_comparable, unpacked_each
 
 MOST_LIKENESSES = 5
 
@@ -40,22 +42,30 @@ async def recognise(data: bytes, shown_as: str, catalogue: Catalogue) -> tuple[L
         checks = await asyncio.to_thread(decode_and_check, data, shown_as)
     except BadPicture as error:
         raise BriefError(f"No image in the archive has these bytes, and they are no picture. {error}") from error
-    known = await catalogue.fingerprints()
+    signed = await catalogue.signatures()
+    known = [each for each in signed if is_comparable(each.rule, each.signature)]
     nearest = await asyncio.to_thread(_nearest, checks.fingerprint, known)
     near = [(known[place].sha256, bits) for place, bits in nearest if bits <= THRESHOLD_BITS["normal"]]
     if not near:
         least = f"; the nearest differs in {nearest[0][1]} of {FINGERPRINT_BITS} bits" if nearest else ""
-        raise BriefError(f"No image in the archive is {shown_as}, or looks like it{least}.")
+        raise BriefError(
+            f"No image in the archive is {shown_as}, or looks like it{least}.{_unread(len(signed) - len(known))}"
+        )
     likenesses = [await _likeness(sha256, bits, checks, catalogue) for sha256, bits in near]
     return tuple(sorted(likenesses, key=lambda each: (not each.has_same_pixels, each.distance_bits)))
 
 
-def _nearest(fingerprint: str, known: Sequence[Fingerprint]) -> list[tuple[int, int]]:
+def _nearest(fingerprint: str, known: Sequence[Signed]) -> list[tuple[int, int]]:
     """The places of the nearest, and how many bits differ. The older one comes first."""
     (one,) = as_words([fingerprint])
-    distances = distances_bits(one, as_words([each.fingerprint.hex() for each in known]))
+    fulls = unpacked_each(each.signature for each in known)["views"][:, 0]
+    distances = distances_bits(one, words_of(fulls))
     order = np.argsort(distances, kind="stable")[:MOST_LIKENESSES]
     return [(int(place), int(distances[place])) for place in order]
+
+
+def _unread(count: int) -> str:
+    return f" {count} of its images are signed by another rule, and were not compared." if count else ""
 
 
 async def _likeness(sha256: str, distance_bits: int, checks: Checks, catalogue: Catalogue) -> Likeness:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from blocks.archive.catalogue import CatalogueEntry
 from tasks.models import RECORD_FORMAT, ImageRecord
+from tasks.signature import signature_row
 
 SCHEMA_FILE = Path(__file__).with_name("record.schema.json")
 
 
 def catalogue_entry(record: ImageRecord) -> CatalogueEntry:
     """Makes the row by which the catalogue finds a record."""
+    rule, signature = signature_row(record.checks)
     return CatalogueEntry(
         sha256=record.sha256,
         size_bytes=record.checks.size_bytes,
@@ -30,6 +32,8 @@ def catalogue_entry(record: ImageRecord) -> CatalogueEntry:
         edition=record.edition,
         step=record.step,
         fingerprint=bytes.fromhex(record.checks.fingerprint),
+        signature_rule=rule,
+        signature=signature,
         made_at=record.made_at,
         record_json=record.model_dump_json(),
     )

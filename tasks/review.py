@@ -14,11 +14,11 @@ from pydantic import Field
 
 from blocks.errors import KleinbildError
 from blocks.provider import Frozen
+from tasks.again import Reprompt, shot_again
 from tasks.brief import ReviewPolicy, RevisionBrief
 from tasks.frame_numbers import UnclearAnswer, read_frame, read_frames, write_frames
-from tasks.models import ImageRecord, Prompt, Shot
+from tasks.models import ImageRecord, Shot
 from tasks.opinions import Opinion, Stars
-from tasks.prompts import reference_numbers
 
 DECISION_FORMAT = 2
 """Version of the decision files in an archive. It only grows; a reader refuses what is newer than itself.
@@ -33,7 +33,7 @@ MAX_NUMBERS_LENGTH = 20_000
 MAX_PROMPT_LENGTH = 20_000
 MAX_NOTE_LENGTH = 2_000
 
-Channel = Literal["form", "terminal", "callback", "sheet"]
+Channel = Literal["form", "terminal", "callback", "sheet", "command"]
 
 
 class ReviewTimedOut(KleinbildError):
@@ -118,14 +118,6 @@ class Question(Frozen):
         """The question in one sentence."""
         count = len(self.asked)
         return f"Which of {count} pictures go on?" if count > 1 else "Does this picture go on?"
-
-
-class Reprompt(Frozen):
-    """A picture that is made again: same seed and settings, another text."""
-
-    sha256: str
-    shot_key: str
-    prompt: str
 
 
 class Outcome(Frozen):
@@ -225,6 +217,16 @@ class Standing:
         return tuple(shot_again(image, self._again[sha256].prompt) for sha256, image in wanted.items())
 
     @property
+    def kept(self) -> frozenset[str]:
+        """SHA-256 of what was kept by name: on a contact sheet, or by restoring it."""
+        return frozenset(self._kept)
+
+    @property
+    def stars(self) -> dict[str, int]:
+        """The stars of pictures that have any."""
+        return {sha256: stars for sha256, stars in self._stars.items() if stars}
+
+    @property
     def opinions(self) -> tuple[Opinion, ...]:
         """What was said on contact sheets: stars, and pictures that were kept by name."""
         named = sorted({*self._kept, *(sha256 for sha256, stars in self._stars.items() if stars)})
@@ -252,31 +254,12 @@ class Standing:
             self.rejected.pop(sha256, None)
             self._again.pop(sha256, None)
         self._kept -= set(decision.shown)
-        if decision.by == "sheet":
+        if decision.by in {"sheet", "command"}:
             self._kept |= set(decision.shown) - set(decision.rejected)
         self._stars |= {each.sha256: each.stars for each in decision.stars}
         self.rejected |= dict.fromkeys(decision.rejected, REJECTED)
         self.rejected |= {each.sha256: MADE_AGAIN for each in decision.again}
         self._again |= {each.sha256: each for each in decision.again}
-
-
-def shot_again(image: ImageRecord, prompt: str) -> Shot:
-    """Plans a picture once more with another text: the same seed, settings, parent and place in the plan.
-
-    The text is taken as it is; only `@role` becomes the number of its picture, as everywhere.
-    """
-    first = 1 if image.parent_sha256 is None else 2
-    text = reference_numbers(prompt, [use.role for use in image.references], first)
-    return Shot(
-        provider=image.provider,
-        sandbox=image.sandbox,
-        request=image.request.model_copy(update={"prompt": text}),
-        prompt=Prompt(text=text, template=prompt, bindings=image.prompt.bindings),
-        position=image.position,
-        step=image.step,
-        parent_sha256=image.parent_sha256,
-        references=image.references,
-    )
 
 
 def cleaned(text: str) -> str:

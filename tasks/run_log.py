@@ -7,7 +7,7 @@ it spends a line on every task that ended well, and a traceback on every failure
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
@@ -16,7 +16,9 @@ from blocks.errors import KleinbildError
 from blocks.http import clean_text
 from tasks.advice import advice_on
 from tasks.estimate import Estimate
-from tasks.models import CampaignResult, Failure
+from tasks.models import CampaignResult, Failure, Flagged
+from tasks.placeholders import said_of_placeholders
+from tasks.rounds import yield_line
 from tasks.shown import one_line, sentence
 from tasks.studio import Studio
 
@@ -42,11 +44,15 @@ def run_log() -> Log:
 
 def log_begin(title: str, planned: Estimate, studio: Studio) -> None:
     """Says what this run is going to make, at which price, and where it will lie."""
+    target = planned.target_unique
+    bound = "at most" if target is None else f"until {target} pictures are distinct, at least"
     run_log().info(
-        "%s, edition %s: at most %d shots for at most %s, into %s",
+        "%s, edition %s: %s %d shots for %s %s, into %s",
         _said(title),
         _said(studio.run.edition),
+        bound,
         planned.shots,
+        "at most" if target is None else "at least",
         _said(planned.price),
         _said(str(studio.archive.root)),
     )
@@ -78,7 +84,21 @@ def log_result(result: CampaignResult, contact_sheet: str) -> None:
         result.reused,
         _said(str(result.cost)),
     )
+    if result.rounds:
+        log.info("Distinct pictures: %s; %s", result.rounds[-1].message, yield_line(result.rounds))
+    log_flagged(result.flagged)
+    if held_back := said_of_placeholders(result.images):
+        log.warning("%s.", held_back)
     log.info("Contact sheet: %s", _said(contact_sheet))
+
+
+def log_flagged(flagged: Sequence[Flagged]) -> None:
+    """Says which edits changed more or less than their step allows, and what became of them."""
+    log = run_log()
+    for each in flagged[:MAX_REASONS]:
+        log.warning("Edit %d, %s: %s", each.step, each.sha256[:12], each.reason)
+    if len(flagged) > MAX_REASONS:
+        log.warning("… and %d more edits: the contact sheet flags them all.", len(flagged) - MAX_REASONS)
 
 
 def _said(text: str) -> str:

@@ -15,6 +15,7 @@ from blocks.archive.block import ImageArchive
 from blocks.errors import KleinbildError
 from blocks.provider import Frozen, Money, ProviderName
 from tasks.account import Account, Credentials
+from tasks.blank import refuse_lost_catalogue
 from tasks.models import Cost
 from tasks.presence import at_work
 from tasks.progress import Tally
@@ -95,12 +96,14 @@ async def open_studio(
     Raises:
         SetupError: The archive cannot be used, its caps and the budget do not go together, or the limit that runs of
             an account share does not exist.
+        ArchiveError: Its database was lost.
     """
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(archive.open())
+        await refuse_lost_catalogue(opened)
         accounts = {name: await stack.enter_async_context(_open_account(each)) for name, each in credentials.items()}
         run = RunIdentity(campaign=campaign, edition=edition, run_id=uuid4().hex)
-        purse = make_purse(opened.ledger, archive, run.scope, budget)
+        purse = make_purse(opened.ledger, archive, run.scope, budget, accounts)
         await stack.enter_async_context(at_work(opened.ledger, run.run_id))
         yield Studio(
             opened,

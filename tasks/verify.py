@@ -134,10 +134,10 @@ async def _listed(store: Store, prefix: str, key_of: Callable[[str], str]) -> tu
 
 async def _rows(store: Store, catalogue: Catalogue, records: Set[str]) -> frozenset[str]:
     """Lists the pictures that the catalogue knows, without those whose records came after they were listed."""
-    rows = {each.sha256 for each in await catalogue.fingerprints()}
+    rows = await catalogue.sha256s()
     without = sorted(rows - records)
     came_since = [sha256 for sha256 in without if await store.head(record_key(sha256)) is not None]
-    return frozenset(rows.difference(came_since))
+    return rows.difference(came_since)
 
 
 async def _under_way(store: Store, records: Set[str]) -> frozenset[str]:

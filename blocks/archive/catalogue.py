@@ -3,25 +3,26 @@
 Knows columns and JSON, not what they mean.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import Field
-from sqlalchemy import Connection, RowMapping, Select, and_, delete, func, insert, not_, select
+from sqlalchemy import Connection, RowMapping, Select, Table, and_, delete, func, insert, select
 
 from blocks.archive import lineage
 from blocks.archive.database import Database
-from blocks.archive.schema import images, members, verdicts
+from blocks.archive.schema import images, members, signatures, verdicts
 from blocks.archive.search import Found, Search, search
+from blocks.archive.signatures import Signature, Signed, select_images, select_signed
 from blocks.archive.sql import chunks, insert_all_absent, insert_or_replace
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
 
-FINGERPRINT_SIZE_BYTES = 24
 SHA256_DIGITS = 64
 T = TypeVar("T")
+Insert = Callable[[Connection, Table, Sequence[Mapping[str, Any]]], None]
 
 _HEX_DIGITS = frozenset("0123456789abcdef")
 
@@ -44,18 +45,16 @@ class CatalogueEntry(Frozen):
     edition: str
     step: int = Field(description="0 for a first image, then one more with each edit.")
     fingerprint: bytes = Field(default=b"", repr=False, description="24 bytes, or none where none was made.")
+    signature_rule: str = Field(default="", description="What made the signature: only those of one rule compare.")
+    signature: bytes = Field(default=b"", repr=False, description="What near-duplicates are found by, or nothing.")
     made_at: datetime
     record_json: str = Field(repr=False)
 
-
-class Fingerprint(NamedTuple):
-    """What dedupe compares: a bare tuple, since an archive has millions of them."""
-
-    sha256: str
-    fingerprint: bytes
-    parent_sha256: str | None
-    is_repeat: bool
-    """Whether some campaign has found it to repeat another, or a person has rejected it: no picture is held to it."""
+    def signed_as(self, row: "CatalogueEntry | None") -> Self:
+        """Takes over the signature of a row that was signed anew, by another rule than the record's."""
+        if row is None or not row.signature or row.signature_rule == self.signature_rule:
+            return self
+        return self.model_copy(update={"signature_rule": row.signature_rule, "signature": row.signature})
 
 
 class VerdictRow(Frozen):
@@ -87,13 +86,11 @@ class Catalogue:
 
     async def add(self, entries: Iterable[CatalogueEntry]) -> None:
         """Records images; what is known by its SHA-256 already stays as it is."""
-        rows = [entry.model_dump() for entry in entries]
-        await self._database.write(lambda connection: insert_all_absent(connection, images, rows))
+        await self._database.write(partial(_insert, entries=list(entries), insert=insert_all_absent))
 
     async def put(self, entries: Iterable[CatalogueEntry]) -> None:
         """Records images, each in the place of what was said of it before: for a rebuild from the records."""
-        rows = [entry.model_dump() for entry in entries]
-        await self._database.write(lambda connection: insert_or_replace(connection, images, rows))
+        await self._database.write(partial(_insert, entries=list(entries), insert=insert_or_replace))
 
     async def get(self, sha256: str) -> CatalogueEntry | None:
         """The image with this SHA-256, or None."""
@@ -111,11 +108,11 @@ class Catalogue:
         if not 1 <= len(digits) <= SHA256_DIGITS or not _HEX_DIGITS.issuperset(digits):
             return ()
         within = and_(images.c.sha256 >= digits, images.c.sha256 < f"{digits}g")
-        return await self._images(select(images).where(within).order_by(images.c.sha256).limit(limit))
+        return await self._images(select_images().where(within).order_by(images.c.sha256).limit(limit))
 
     async def children_of(self, sha256: str) -> tuple[CatalogueEntry, ...]:
         """The edits of an image, the oldest first."""
-        edits = select(images).where(images.c.parent_sha256 == sha256)
+        edits = select_images().where(images.c.parent_sha256 == sha256)
         return await self._images(edits.order_by(images.c.made_at, images.c.sha256))
 
     async def ancestors_of(self, sha256: str) -> tuple[CatalogueEntry, ...]:
@@ -130,23 +127,25 @@ class Catalogue:
         """How many images there are."""
         return await self._database.read(lambda connection: connection.scalar(select(func.count(images.c.sha256))) or 0)
 
-    async def fingerprints(
+    async def sha256s(self) -> frozenset[str]:
+        """The SHA-256s of all images."""
+        return frozenset(await self._database.read(lambda connection: connection.scalars(select(images.c.sha256))))
+
+    async def signatures(
         self, *, exclude_campaign: str | None = None, exclude_edition: str | None = None
-    ) -> tuple[Fingerprint, ...]:
-        """The fingerprints of all images that have one, the oldest first.
+    ) -> tuple[Signed, ...]:
+        """The signatures of all images that have one, by whatever rule, the oldest image first.
 
         Args:
             exclude_campaign: Leaves out the images that this campaign made or contains.
             exclude_edition: Leaves out only those of this edition of it.
         """
-        repeats = select(verdicts.c.sha256).where(verdicts.c.kind.in_(("duplicate", "rejected")))
-        is_repeat = images.c.sha256.in_(repeats).label("is_repeat")
-        statement = select(images.c.sha256, images.c.fingerprint, images.c.parent_sha256, is_repeat).where(
-            func.length(images.c.fingerprint) == FINGERPRINT_SIZE_BYTES
-        )
-        if exclude_campaign is not None:
-            statement = _without(statement, exclude_campaign, exclude_edition)
-        return await self._read(statement.order_by(images.c.made_at, images.c.sha256), lambda row: Fingerprint(**row))
+        return await self._read(select_signed(exclude_campaign, exclude_edition), lambda row: Signed(**row))
+
+    async def put_signatures(self, made: Iterable[Signature]) -> None:
+        """Signs images anew, each in the place of the signature that it had."""
+        rows = [each._asdict() for each in made]
+        await self._database.write(lambda connection: insert_or_replace(connection, signatures, rows))
 
     async def add_members(self, campaign: str, edition: str, shots: Iterable[tuple[str, int, int]]) -> None:
         """Says which shots (shot key, position, step) an edition of a campaign consists of; known ones stay."""
@@ -170,7 +169,7 @@ class Catalogue:
 
     async def images_of(self, campaign: str, edition: str) -> tuple[CatalogueEntry, ...]:
         """The images of an edition of a campaign, in the order of its shots, also those that another one bought."""
-        mine = select(images).join(members, members.c.shot_key == images.c.shot_key)
+        mine = select_images().join(members, members.c.shot_key == images.c.shot_key)
         mine = mine.where(members.c.campaign == campaign, members.c.edition == edition)
         return await self._images(mine.order_by(members.c.position, images.c.made_at, images.c.sha256))
 
@@ -213,22 +212,18 @@ class Catalogue:
         )
 
 
+def _insert(connection: Connection, entries: list[CatalogueEntry], insert: Insert) -> None:
+    insert(connection, images, [entry.model_dump(exclude={"signature", "signature_rule"}) for entry in entries])
+    signed = [Signature(entry.sha256, entry.signature_rule, entry.signature) for entry in entries if entry.signature]
+    insert(connection, signatures, [each._asdict() for each in signed])
+
+
 def _entries(connection: Connection, sha256s: list[str]) -> dict[str, CatalogueEntry]:
     found: dict[str, CatalogueEntry] = {}
     for chunk in chunks(sha256s):
-        rows = connection.execute(select(images).where(images.c.sha256.in_(chunk))).mappings()
+        rows = connection.execute(select_images().where(images.c.sha256.in_(chunk))).mappings()
         found |= {row["sha256"]: CatalogueEntry(**row) for row in rows}
     return found
-
-
-def _without(statement: Select[Any], campaign: str, edition: str | None) -> Select[Any]:
-    """Leaves out what a campaign made, and what it contains although another one made it."""
-    made_by_it = [images.c.campaign == campaign]
-    its_members = select(members.c.shot_key).where(members.c.campaign == campaign)
-    if edition is not None:
-        made_by_it.append(images.c.edition == edition)
-        its_members = its_members.where(members.c.edition == edition)
-    return statement.where(not_(and_(*made_by_it)), images.c.shot_key.not_in(its_members))
 
 
 def _put_verdicts(connection: Connection, campaign: str, edition: str, rows: list[dict[str, Any]]) -> None:

@@ -44,8 +44,8 @@ _ADVICE = {
     "full": "Free some space, then run again: what was acknowledged before is safe.",
     "readonly": "Give this user the right to write the file and its folder.",
     "unable to open": "Give this user the right to write the folder.",
-    "malformed": "Restore the file from a backup: it holds the ledger, and without that, running a campaign again buys "
-    "its pictures again. `python -m flows rebuild` makes the rows of images from the records.",
+    "malformed": "Restore the file from a backup. Where there is none, move it away and run `python -m flows rebuild`: "
+    "what is in the archive is known again then, and not bought again; shots that failed or were under way are not.",
     "not a database": "Another kind of file has this name: move it away.",
 }
 

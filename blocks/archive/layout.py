@@ -64,6 +64,11 @@ def decision_key(decision_id: str) -> str:
     return f"decisions/{decision_id}.json"
 
 
+def edition_key(edition_id: str) -> str:
+    """Key of what an edition of a campaign consists of (JSON). Written anew whenever it is judged."""
+    return f"editions/{edition_id}.json"
+
+
 def sha256_of_key(key: str) -> str | None:
     """The SHA-256 that a key of this archive names, or None where it names none."""
     name = key.rpartition("/")[2].removesuffix(".json")

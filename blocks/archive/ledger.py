@@ -5,16 +5,18 @@ who may take it in the place of a run that is gone: `owners.py`.
 """
 
 import json
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from blocks.archive import attempts, budgets, lookup, owners
+from blocks.archive import attempts, budgets, lookup, owners, restoring
 from blocks.archive.attempts import Rules, Step
 from blocks.archive.database import Database
 from blocks.archive.entries import BudgetState, Charge, Claim, LedgerEntry, Reservation
 from blocks.archive.owners import BEAT_SECONDS, LEASE_SECONDS
+from blocks.archive.restoring import RestoredShot
 from blocks.archive.states import LEGAL_STEPS, OPEN_STATES, ShotState
 from blocks.archive.totals import LedgerTotals, StateTotal, UnitTotal, read_totals
 from blocks.provider import Money
@@ -31,6 +33,7 @@ __all__ = [
     "LedgerEntry",
     "LedgerTotals",
     "Reservation",
+    "RestoredShot",
     "ShotState",
     "StateTotal",
     "UnitTotal",
@@ -226,6 +229,41 @@ class Ledger:
     async def totals(self, campaign: str | None = None, edition: str | None = None) -> LedgerTotals:
         """Counts and amounts per state and unit: of one edition of a campaign, or of all that is not named."""
         return await self._database.read(partial(read_totals, campaign=campaign, edition=edition))
+
+    async def is_blank(self) -> bool:
+        """Says whether no shot is known at all: the database is new, or was lost."""
+        return await self._database.read(restoring.is_blank)
+
+    async def unknown_shots(self, after: str, limit: int) -> dict[str, tuple[str, ...]]:
+        """The pictures in the catalogue whose shots the ledger does not know, by shot key: so many behind `after`."""
+        return await self._database.read(partial(restoring.unknown_shots, after=after, limit=limit))
+
+    async def images_of(self, shot_keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The pictures in the catalogue of these shots, by shot key, whether the ledger knows the shots or not."""
+        return await self._database.read(partial(restoring.images_of, shot_keys=shot_keys))
+
+    async def accept(self, shot_key: str, job_id: str, images: Sequence[str]) -> bool:
+        """Makes a shot done whose pictures were refused, and which a person has taken in as they are.
+
+        False where its newest attempt has another job, or is still open.
+        """
+        return await self._database.write(partial(restoring.accept, shot_key=shot_key, job_id=job_id, sha256s=images))
+
+    async def restore(self, restored: Sequence[RestoredShot]) -> int:
+        """Puts shots back that a lost database knew; those that are known stay. Returns how many were put back."""
+        return await self._database.write(partial(restoring.restore, restored=restored))
+
+    async def uncounted(
+        self, scope: str, *, campaign: str | None = None, edition: str | None = None, since: datetime | None = None
+    ) -> tuple[LedgerEntry, ...]:
+        """The shots that were put back and that a budget does not count yet: of one edition, or since a moment."""
+        asked = partial(restoring.uncounted, scope=scope, campaign=campaign, edition=edition, since=since)
+        return await self._database.read(asked)
+
+    async def count(self, scope: str, amounts: Mapping[str, Decimal]) -> None:
+        """Lets an open budget count shots that were put back, by shot key and in its unit; each of them once."""
+        held_micro = {shot_key: budgets.to_micro(amount) for shot_key, amount in amounts.items()}
+        await self._database.write(partial(restoring.count, scope=scope, held_micro=held_micro))
 
     async def _step(self, step: Step) -> LedgerEntry:
         """Takes one step.

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Select, Subquery, literal, select
 
 from blocks.archive.schema import images
+from blocks.archive.signatures import select_images
 
 MAX_STEPS = 1000
 """Longer than any chain of edits. A parent is known before its edit, so there are no circles; a damaged row may lie."""
@@ -30,5 +31,5 @@ def descendants(sha256: str) -> Select[Any]:
 
 def _of(way: Subquery, *, is_upwards: bool) -> Select[Any]:
     steps = way.c.steps.desc() if is_upwards else way.c.steps
-    found = select(images).join(way, images.c.sha256 == way.c.sha256)
+    found = select_images().join(way, images.c.sha256 == way.c.sha256)
     return found.order_by(steps, images.c.made_at, images.c.sha256).limit(MAX_DESCENDANTS)

@@ -52,6 +52,12 @@ _ONE_SHOT_PER_JOB = """
 """Nothing kept two shots from adopting the same job: the older one keeps it, and the other one's is lost."""
 
 
+_FINGERPRINTS_TO_SIGNATURES = """
+    INSERT INTO signatures (sha256, rule, signature)
+        SELECT sha256, 'phash8+dhash8+dhash_vertical8/1', fingerprint FROM images WHERE length(fingerprint) = 24"""
+"""Until then, each image had a fingerprint alone, all by one rule: a signature of one view."""
+
+
 class Migration(NamedTuple):
     """One step: statements that run in the order given, with placeholders for the types that differ."""
 
@@ -103,6 +109,16 @@ MIGRATIONS = (
             _ONE_SHOT_PER_JOB,
             "CREATE UNIQUE INDEX shots_of_job ON shots (provider, job_id) WHERE job_id IS NOT NULL",
             "CREATE INDEX past_attempts_of_job ON past_attempts (provider, job_id) WHERE job_id IS NOT NULL",
+        ),
+    ),
+    Migration(
+        3,
+        "signatures",
+        (
+            "CREATE TABLE signatures (sha256 {key} NOT NULL PRIMARY KEY, rule TEXT NOT NULL, "
+            "signature {bytes} NOT NULL)",
+            _FINGERPRINTS_TO_SIGNATURES,
+            "CREATE INDEX images_by_age ON images (made_at, sha256, parent_sha256, campaign, edition, shot_key)",
         ),
     ),
 )

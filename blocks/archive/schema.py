@@ -194,6 +194,15 @@ images = Table(
     Column("record_json", Text, nullable=False),
 )
 
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+)
+"""What near-duplicates are found by. Apart from the images: rows of half a kilobyte that are read all at once."""
+
 members = Table(
     "members",
     metadata,

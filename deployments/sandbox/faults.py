@@ -29,7 +29,9 @@ The kinds:
 - After acceptance; the job is bought and runs: ``submit_accepted_reply_dropped`` ``submit_accepted_error``
   ``submit_accepted_malformed_json`` ``submit_accepted_html`` ``submit_accepted_empty`` ``submit_accepted_slow``
   ``submit_accepted_foreign_urls`` (Sunra: the answer names another host).
-- On the job itself: ``job_fails`` ``job_slow`` ``job_stuck`` ``job_status`` ``job_logs``.
+- On the job itself: ``job_fails`` ``job_slow`` ``job_stuck`` ``job_status`` ``job_logs``; on edits also
+  ``job_unchanged`` (gives back what it was given, under grain of its own) and ``job_replaced`` (a picture without
+  any likeness to it).
 - On reading: ``poll_*`` (a job), ``result_*`` (Sunra's result), ``list_*``, ``asset_*``, ``upload_*`` and ``file_*``
   (picture bytes), each with ``error`` ``dropped`` ``html`` ``malformed_json`` ``slow`` ``rate_limited``.
 - Special ones: ``poll_accepted_202`` ``list_empty_page`` ``asset_pending`` ``asset_missing`` ``import_fails``
@@ -42,11 +44,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from deployments.sandbox.pictures.recipe import Edits
+
 _ON_READING = ("error", "dropped", "html", "malformed_json", "slow", "rate_limited")
 _KINDS_BY_MOMENT: dict[str, tuple[str, ...]] = {
     "submit": ("error", "dropped", "unauthorized", "forbidden", "rate_limited", "cooldown", "no_credit"),
     "submit_accepted": ("reply_dropped", "error", "malformed_json", "html", "empty", "slow", "foreign_urls"),
-    "job": ("fails", "slow", "stuck", "status", "logs"),
+    "job": ("fails", "slow", "stuck", "status", "logs", "unchanged", "replaced"),
     "poll": (*_ON_READING, "accepted_202"),
     "result": _ON_READING,
     "list": (*_ON_READING, "empty_page"),
@@ -96,6 +100,12 @@ class Fault(BaseModel):
     def what(self) -> str:
         """The kind without its moment: ``error`` of ``poll_error``."""
         return self.kind.removeprefix(self.moment + "_")
+
+
+def edits_under(fault: Fault | None) -> Edits:
+    """What an edit does under the fault that bends its job."""
+    kinds: dict[str, Edits] = {"job_unchanged": "nothing", "job_replaced": "everything"}
+    return "as_asked" if fault is None else kinds.get(fault.kind, "as_asked")
 
 
 class FaultList(BaseModel):

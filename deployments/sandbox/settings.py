@@ -14,7 +14,8 @@ class Settings:
     Attributes:
         latency_seconds: From an accepted submit to the finished job; all states in between are spread over it.
         url_ttl_seconds: Life of a signed picture URL. ``None`` follows Scenario's calendar (seven to fourteen days).
-        repeat_rate: Share of seeds, 0 to 1, that give nearly the same picture for one prompt, as distilled models do.
+        repeat_rate: Share of seeds, 0 to 1, that give nearly the same picture for one prompt, as distilled models do:
+            the same composition under grain and exposure of their own, so that no bytes are equal.
         max_parallel: Unfinished jobs one provider accepts before it refuses more; ``None`` is no limit.
         any_key: Accept any non-empty credentials instead of the sandbox's own.
         public_url: Origin to put into answers, ``http://host:port``; ``None`` takes what the request was sent to.

@@ -4,7 +4,7 @@
 |---|---|---|
 | `verify` | says what is missing, changed or unreadable, and what the catalogue says otherwise | nothing |
 | `repair` | mends what `verify` finds, as far as that can be mended | what is damaged |
-| `rebuild` | makes the catalogue's rows of images from their records | rows |
+| `rebuild` | makes the database from what lies in the store: images, editions, verdicts, finished shots | rows |
 | `gc` | takes out what nothing names: into the trash, and after a grace period for good | orphans |
 | `reconcile` | finds out what became of shots that runs have left open | the ledger |
 

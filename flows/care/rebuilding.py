@@ -12,9 +12,10 @@ from tasks.steps import Steps
 
 @runnable(name="rebuild")
 async def rebuild(archive: ArchiveInput = None) -> Rebuilt:
-    """Makes the catalogue's rows of images from their records, which are the truth. Buys nothing.
+    """Makes the database anew from what lies in the archive: images, editions, verdicts, finished shots. Buys nothing.
 
-    The ledger is not touched: what it knows of money is nowhere else. Safe while campaigns run.
+    What the database knows of editions, verdicts and money stays. What a lost one knew of shots that had failed, were
+    lost or under way cannot be known again. Safe while campaigns run.
 
     Args:
         archive: Where the records are. If left out: the saved block named default, or the folder named archive.

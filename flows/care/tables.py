@@ -45,7 +45,7 @@ async def publish_rebuilt(rebuilt: Rebuilt) -> None:
     """Creates the artifact `rebuild`: records that could not be read."""
     rows = [_row(finding.kind, finding.key, finding.detail) for finding in rebuilt.findings]
     said = f"{rebuilt.records} records; {rebuilt.added} rows were new, {rebuilt.corrected} said otherwise"
-    await _publish("rebuild", rows, said)
+    await _publish("rebuild", rows, ". ".join((said, *said_of_lost(rebuilt))))
 
 
 async def publish_swept(swept: Swept) -> None:
@@ -54,6 +54,30 @@ async def publish_swept(swept: Swept) -> None:
     rows = [_row(what, sha256, "") for what, sha256s in done.items() for sha256 in sha256s]
     said = "Only looked: nothing was changed" if swept.is_dry else "Done"
     await _publish("gc", rows, f"{said}; {len(swept.waiting)} wait in the trash")
+
+
+def said_of_lost(rebuilt: Rebuilt) -> tuple[str, ...]:
+    """Says in sentences what was put back beside the rows, and what is still to be done or cannot be known."""
+    restored = rebuilt.shots + rebuilt.open_shots
+    said = []
+    if restored or rebuilt.verdicts:
+        said.append(f"{rebuilt.shots} finished shots and {rebuilt.verdicts} verdicts were put back")
+    if rebuilt.open_shots:
+        said.append(
+            f"{rebuilt.open_shots} shots have pictures that are not here, or that lie in quarantine: the next run of "
+            "their campaign, or `reconcile`, collects them, and buys nothing"
+        )
+    if rebuilt.unjudged:
+        said.append(
+            f"{rebuilt.unjudged} pictures are in editions that no file says the verdicts of: they are unjudged until "
+            "their campaign is run again, which buys nothing"
+        )
+    if restored:
+        said.append(
+            "Shots that failed, were lost or under way left no record: their money is not counted, and what was under "
+            "way may be bought again"
+        )
+    return tuple(said)
 
 
 def said_of_look(verified: Verified) -> str:

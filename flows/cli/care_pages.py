@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from flows.care import Reconciled
-from flows.care.tables import said_of_look
+from flows.care.tables import said_of_look, said_of_lost
 from flows.cli.screen import err, out, plain
 from tasks.findings import Finding
 from tasks.rebuild import Rebuilt
@@ -69,6 +69,8 @@ def show_rebuilt(rebuilt: Rebuilt) -> None:
         f"{rebuilt.records} records: {rebuilt.added} rows were missing, {rebuilt.corrected} said otherwise, "
         f"{same} were right."
     )
+    for sentence in said_of_lost(rebuilt):
+        out.print(f"{sentence}.")
 
 
 def show_swept(swept: Swept) -> None:

@@ -90,6 +90,8 @@ def _facts_of(provenance: Provenance) -> Iterator[tuple[str, str]]:
     if checks.content_credentials == "present":
         yield "content credentials", f"{checks.credentials_state or 'present'}, {checks.credentials_issuer or 'unread'}"
     yield "parent", record.parent_sha256 or "none: generated from text"
+    if record.drift is not None:
+        yield "drift", record.drift.said
     yield from ((f"reference {each.role}", each.sha256) for each in record.references)
     yield from (("edited into", sha256) for sha256 in provenance.edits)
     yield from ((f"verdict in {each.campaign}", f"{each.kind}: {each.reason}") for each in provenance.verdicts)

@@ -41,7 +41,7 @@ def _add_repair(commands: Any) -> None:
 
 
 def _add_rebuild(commands: Any) -> None:
-    command = command_of(commands, "rebuild", "make the catalogue's rows of images from their records", _rebuild)
+    command = command_of(commands, "rebuild", "make the database anew from what lies in the archive", _rebuild)
     add_archive(command)
 
 

@@ -52,6 +52,7 @@ class _Album:
         self.order = tuple(dict.fromkeys(image.sha256 for image in sheet.images))
         self.verdicts = {verdict.sha256: verdict for verdict in sheet.verdicts}
         self.opinions = {opinion.sha256: opinion for opinion in sheet.opinions}
+        self._flagged = {flagged.sha256: flagged for flagged in sheet.flagged}
         self._unreadable = unreadable
         self._members = _group(self.order, lambda sha256: _root_of(sha256, self.images))
         self._children = _group(self.order, lambda sha256: self.images[sha256].parent_sha256 or "")
@@ -73,6 +74,7 @@ class _Album:
             repeats=keeper,
             opinion=self.opinions.get(sha256),
             before=self._instruction_before(image),
+            flagged=self._flagged.get(sha256),
         )
 
     def _instruction_before(self, image: ImageRecord | None) -> str:

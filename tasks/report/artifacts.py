@@ -1,20 +1,17 @@
 """The report inside Prefect: pages with figures and small pictures, and a table of all images, as artifacts."""
 
-import asyncio
 from collections.abc import Sequence
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
-from blocks.archive.layout import thumbnail_key
 from blocks.archive.store import Store
-from blocks.errors import ArchiveError
 from blocks.provider import Frozen
 from tasks.models import ImageRecord
 from tasks.report.arrange import build_view
 from tasks.report.markdown import escape
 from tasks.report.pages import MAX_CAPTION, Album, Picture, key_of, page_markdown
 from tasks.report.sheet import Sheet
-from tasks.report.thumbnails import shrink
+from tasks.report.thumbnails import small_copy
 from tasks.report.view import Frame, SheetView
 from tasks.shown import one_line
 
@@ -105,14 +102,10 @@ async def _pictures(frames: Sequence[Frame], store: Store) -> tuple[Picture, ...
 
 
 async def _picture(frame: Frame, store: Store) -> Picture:
-    try:
-        data = await store.get(thumbnail_key(frame.sha256))
-    except ArchiveError:
-        data = b""  # no thumbnail, because the picture cannot be read
     request = None if frame.image is None else frame.image.request
     return Picture(
         label=frame.label,
         caption="" if request is None else request.prompt,
         seed=None if request is None else request.seed,
-        thumb=await asyncio.to_thread(shrink, data, THUMB_PX, THUMB_QUALITY) if data else None,
+        thumb=await small_copy(store, frame.sha256, THUMB_PX, THUMB_QUALITY),
     )

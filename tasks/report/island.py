@@ -57,6 +57,10 @@ class Item(Frozen):
     stars: int = 0
     kept: bool = False
     changes: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = Field(default=(), description="The flags in words.")
+    changed: float = Field(default=-1, description="Share that an edit changed; -1: not measured.")
+    shift: float = Field(default=0, description="Delta E of the shift of all colours.")
+    heat: str = Field(default="", description="Where: a hexadecimal digit for each of 16 x 16 places; none: nowhere.")
 
 
 class Island(Frozen):
@@ -100,7 +104,7 @@ class _Writer:
         if frame.image is None:
             return item
         said = {"stars": frame.opinion.stars, "kept": frame.opinion.is_kept} if frame.opinion is not None else {}
-        return item.model_copy(update={**self._origin(frame.image), **_verdict(frame), **said})
+        return item.model_copy(update={**self._origin(frame.image), **_verdict(frame), **_drift(frame), **said})
 
     def _origin(self, image: ImageRecord) -> dict[str, object]:
         sent, prompt = image.request.prompt, image.prompt
@@ -141,12 +145,21 @@ def _verdict(frame: Frame) -> dict[str, object]:
     verdict = frame.verdict
     facts: dict[str, object] = {
         "flags": frame.flags,
+        "notes": frame.notes,
         "changes": tuple((change.kind, change.text) for change in frame.changes),
     }
     if verdict is not None and verdict.kind != "keeper":
         facts |= {"bits": verdict.distance_bits, "reason": verdict.reason}
         facts |= {"keeper": verdict.keeper_sha256} if verdict.kind == "duplicate" else {}
     return facts
+
+
+def _drift(frame: Frame) -> dict[str, object]:
+    drift = frame.drift
+    if drift is None:
+        return {}
+    heat = "".join(f"{-(-level // 17):x}" for level in bytes.fromhex(drift.places))  # 16 levels show as much as 256
+    return {"changed": drift.changed_share, "shift": drift.color_shift, "heat": heat if heat.strip("0") else ""}
 
 
 def _settings(image: ImageRecord) -> Settings:

@@ -5,8 +5,9 @@ descriptions: the classic one shows character references such as `&#42;` as they
 links even of addresses whose colon is one. Backslashes and word joiners work in both.
 """
 
+import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from urllib.parse import quote
 
@@ -57,6 +58,20 @@ def table(heading: Iterable[str], align: str, rows: Iterable[Iterable[str]]) -> 
     """
     columns = list(heading)
     return "\n".join(_row(cells) for cells in (columns, [align] * len(columns), *rows))
+
+
+def side_by_side(cells: Sequence[str], columns: int) -> str:
+    """Puts cells into rows of this many, without a heading; the last row is filled up."""
+    filled = [*cells, *[""] * (-len(cells) % columns)]
+    rows = [filled[start : start + columns] for start in range(0, len(filled), columns)]
+    return table([" "] * columns, ":---", rows)
+
+
+def frame(label: str, jpeg: bytes | None) -> str:
+    """Shows a picture that travels inside the page; None stands for one that cannot be shown."""
+    if not jpeg:
+        return "(cannot be read)"
+    return f"![frame {label}](data:image/jpeg;base64,{base64.b64encode(jpeg).decode()})"
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -23,8 +23,8 @@ TO_ROOT = "../../../"
 """From `sheets/<campaign>/<edition>/` to the archive's root."""
 
 
-STYLES = ("base", "masthead", "controls", "frames", "chains", "grid", "large", "paper", "narrow", "print")
-SCRIPTS = ("data", "marks", "filter", "compare", "lineage", "large", "grid", "decisions", "keys", "theme")
+STYLES = ("base", "masthead", "yield", "controls", "frames", "chains", "grid", "large", "paper", "narrow", "print")
+SCRIPTS = ("data", "marks", "filter", "compare", "heat", "lineage", "large", "grid", "decisions", "keys", "theme")
 """Parts of the page's one style and one script, in order; each says what it is for."""
 
 

@@ -3,7 +3,6 @@
 The pictures travel inside the page as `data:` URIs: such a page needs no file server and outlives the machine.
 """
 
-import base64
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +11,8 @@ from pydantic import Field
 
 from blocks.provider import Frozen
 from tasks.advice import advice_on
-from tasks.report.markdown import code, escape, link, link_or_code, table
+from tasks.placeholders import placeholders_among, sentence_on
+from tasks.report.markdown import code, escape, frame, link, link_or_code, side_by_side, table
 from tasks.report.view import SheetView
 from tasks.shown import one_line, sentence
 
@@ -68,8 +68,11 @@ def page_markdown(view: SheetView, album: Album, contact_sheet: str, addresses: 
         f"{escape(sheet.campaign)}, edition {escape(sheet.edition)}.",
         link_or_code("Full contact sheet", contact_sheet),
         _figures(view) if is_first else "",
+        _rounds(view) if is_first else "",
         _money(view) if is_first else "",
         _failures(view) if is_first else "",
+        _flagged(view) if is_first else "",
+        _placeholders(view) if is_first else "",
         _navigation(sheet.campaign, album, addresses),
         picture_table(album.pictures),
         f"… and {album.left_out} more on the full contact sheet." if album.left_out else "",
@@ -91,6 +94,12 @@ def _figures(view: SheetView) -> str:
         "spent": escape(str(sheet.cost)),
     }
     return table(figures, "---:", [figures.values()])
+
+
+def _rounds(view: SheetView) -> str:
+    """Tells how the rounds ended, and what they yielded."""
+    curve = view.yield_curve
+    return "" if curve is None else f"**{escape(curve.message)}** ({escape(curve.line)})"
 
 
 def _money(view: SheetView) -> str:
@@ -117,6 +126,27 @@ def _failures(view: SheetView) -> str:
     return "\n".join(["## What failed", "", *lines])
 
 
+def _flagged(view: SheetView) -> str:
+    """Tells which edits changed more or less than their step allows, and what became of them."""
+    flagged = [frame for frame in view.frames if frame.flagged is not None]
+    if not flagged:
+        return ""
+    lines = [
+        f"- **{escape(frame.label)}:** {escape(frame.flagged.reason)}"
+        for frame in flagged[:MAX_REASONS]
+        if frame.flagged is not None
+    ]
+    if len(flagged) > MAX_REASONS:
+        lines.append(f"- … and {len(flagged) - MAX_REASONS} more on the full contact sheet.")
+    return "\n".join(["## Edits that changed too much or too little", "", *lines])
+
+
+def _placeholders(view: SheetView) -> str:
+    """Tells which pictures look like what a provider sends in the place of one that it holds back."""
+    flat = [frame.label for frame in view.frames if frame.image is not None and placeholders_among([frame.image])]
+    return f"**Look at them:** {escape(sentence_on(flat))}." if flat else ""
+
+
 def _navigation(campaign: str, album: Album, addresses: Mapping[int, str]) -> str:
     """Names all pages by their keys, with links to those that exist; the page itself stands out."""
     if album.pages == 1:
@@ -136,20 +166,13 @@ def picture_table(pictures: tuple[Picture, ...]) -> str:
     """Puts pictures side by side, each above its number, its caption and its seed."""
     if not pictures:
         return ""
-    cells = [_cell(picture) for picture in pictures]
-    cells += [""] * (-len(cells) % COLUMNS)
-    rows = [cells[start : start + COLUMNS] for start in range(0, len(cells), COLUMNS)]
-    return table([" "] * COLUMNS, ":---", rows)
+    return side_by_side([_cell(picture) for picture in pictures], COLUMNS)
 
 
 def _cell(picture: Picture) -> str:
-    if picture.thumb is None:
-        shown = "(cannot be read)"
-    else:
-        shown = f"![frame {picture.label}](data:image/jpeg;base64,{base64.b64encode(picture.thumb).decode()})"
     # The UI does not break the lines of a table: three columns fit its page only if we do.
     caption = one_line(f"{picture.label} {picture.caption}", MAX_CAPTION)
     lines = textwrap.wrap(caption, CAPTION_WIDTH) or [picture.label]
     first = f"**{picture.label}** {escape(lines[0].removeprefix(picture.label).strip())}"
     seed = [] if picture.seed is None else [f"seed {picture.seed}"]
-    return "<br>".join([shown, first, *(escape(line) for line in lines[1:]), *seed])
+    return "<br>".join([frame(picture.label, picture.thumb), first, *(escape(line) for line in lines[1:]), *seed])

@@ -11,7 +11,7 @@ from prefect.exceptions import PrefectException
 from blocks.provider import Money
 from tasks.archive import balances_of
 from tasks.decided import decisions_of
-from tasks.models import Cost, Made, Verdict
+from tasks.models import Cost, Made, Round, Verdict
 from tasks.references import References
 from tasks.report.artifacts import publish_artifacts
 from tasks.report.sheet import Sheet, make_contact_sheet
@@ -22,7 +22,12 @@ from tasks.studio import Studio
 
 @task(name="report", cache_policy=NO_CACHE)
 async def publish_report(
-    title: str, made: Made, verdicts: Sequence[Verdict], references: References, studio: Studio
+    title: str,
+    made: Made,
+    verdicts: Sequence[Verdict],
+    references: References,
+    studio: Studio,
+    rounds: tuple[Round, ...] = (),
 ) -> str:
     """Writes the contact sheet into the archive and shows it in Prefect; returns its key."""
     balances = await balances_of(studio)
@@ -41,6 +46,8 @@ async def publish_report(
         references=references,
         opinions=Standing(await decisions_of(studio)).opinions,
         made_at=datetime.now(UTC),
+        rounds=rounds,
+        flagged=made.flagged,
     )
     store = studio.archive.store
     written = await make_contact_sheet(sheet, store)

@@ -59,6 +59,15 @@ async def _thumbnail_of(store: Store, sha256: str, record: ImageRecord | None) -
     return thumbnail if record is None else marked_thumbnail(thumbnail, record)
 
 
+async def small_copy(store: Store, sha256: str, long_side_px: int, quality: int) -> bytes | None:
+    """Makes a still smaller copy of a picture's thumbnail; None where it has none, because it cannot be read."""
+    try:
+        data = await store.get(thumbnail_key(sha256))
+    except ArchiveError:
+        return None
+    return await asyncio.to_thread(shrink, data, long_side_px, quality)
+
+
 def shrink(thumbnail: bytes, long_side_px: int, quality: int) -> bytes | None:
     """Makes a still smaller copy of a thumbnail; None where it is none."""
     try:

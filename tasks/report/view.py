@@ -12,10 +12,11 @@ from itertools import groupby, pairwise
 from typing import Literal
 
 from blocks.provider import Frozen
-from tasks.measured import PictureFlag
-from tasks.models import Balance, Cost, Failure, ImageRecord, Prompt, ReferenceUse, Verdict
+from tasks.measured import Drift
+from tasks.models import Balance, Cost, Failure, Flagged, ImageRecord, Prompt, ReferenceUse, Round, Verdict
 from tasks.opinions import Opinion
-from tasks.report.wording import Change, Words, changes_between, highlight
+from tasks.report.curve import YieldCurve, yield_curve
+from tasks.report.wording import Change, Words, changes_between, flag_in_words, highlight
 
 FrameState = Literal["keeper", "duplicate", "rejected", "unjudged", "archived"]
 
@@ -37,6 +38,10 @@ class Sheet(Frozen):
     references: tuple[ReferenceUse, ...]
     opinions: tuple[Opinion, ...] = ()
     made_at: datetime
+    rounds: tuple[Round, ...] = ()
+    """Of a campaign that went on until it had a number of distinct pictures."""
+    flagged: tuple[Flagged, ...] = ()
+    """Edits that changed more or less than their step allows."""
 
 
 class Frame(Frozen):
@@ -53,6 +58,7 @@ class Frame(Frozen):
     opinion: Opinion | None = None
     before: str = ""
     """The instruction of the edit before; empty for a generated picture and for a first edit."""
+    flagged: Flagged | None = None
 
     @property
     def instruction(self) -> str:
@@ -65,9 +71,21 @@ class Frame(Frozen):
         return changes_between(self.before, self.instruction) if self.before and self.instruction else ()
 
     @property
-    def flags(self) -> tuple[PictureFlag, ...]:
-        """What a person should look at: a placeholder may have come in the place of a picture."""
-        return () if self.image is None else self.image.checks.flags
+    def drift(self) -> Drift | None:
+        """How far an edit went from the picture before; None for others, and where nobody has measured it."""
+        return None if self.image is None else self.image.drift
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What a person should look at: a placeholder in the place of a picture, or an edit that went too far."""
+        seen = () if self.image is None else self.image.checks.flags
+        return (*seen, *(() if self.flagged is None else (self.flagged.kind,)))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The same in words."""
+        seen = () if self.image is None else self.image.checks.flags
+        return (*map(flag_in_words, seen), *(() if self.flagged is None else (self.flagged.reason,)))
 
 
 class Repeats(Frozen):
@@ -102,6 +120,11 @@ class Family(Frozen):
         steps = [pair for strip in self.strips for pair in pairwise(strip)]
         pairs = {(before.sha256, after.sha256): (before, after) for before, after in whole + steps}
         return tuple(pair for pair in pairs.values() if pair[0].readable and pair[1].readable)
+
+    @property
+    def is_measured(self) -> bool:
+        """True where somebody can be shown where an edit changed its picture."""
+        return any(frame.drift is not None for frame in self.frames)
 
     @property
     def keepers(self) -> int:
@@ -196,6 +219,11 @@ class SheetView(Frozen):
     def steps(self) -> tuple[int, ...]:
         """0 for generated pictures, n for the n-th edit of a chain."""
         return tuple(sorted({frame.image.step for frame in self.frames if frame.image is not None}))
+
+    @cached_property
+    def yield_curve(self) -> YieldCurve | None:
+        """How many distinct pictures the paid ones brought; None for a campaign without rounds."""
+        return yield_curve(self.sheet.rounds)
 
     @cached_property
     def flagged(self) -> int:

@@ -1,10 +1,11 @@
-"""What stands out in a prompt: the values that axes chose, and the words that differ from the edit before. Pure."""
+"""What stands out: the values that axes chose in a prompt, words that differ from the edit before, and flags. Pure."""
 
 import re
 from difflib import SequenceMatcher
 from typing import Literal
 
 from blocks.provider import Frozen
+from tasks.measured import PictureFlag
 from tasks.models import Prompt
 
 MOST_WORDS = 400
@@ -12,6 +13,13 @@ LEAST_ALIKE = 0.5
 """Two texts with less in common are not variants of each other: marking nearly every word would say nothing."""
 
 _WORD = re.compile(r"\s*(?:\w+|[^\w\s])|\s+")
+
+
+_FLAGS: dict[PictureFlag, str] = {
+    "flat": "all one colour: perhaps a placeholder of the provider",
+    "black": "all black: perhaps a placeholder of the provider",
+    "released": "refused by the gate, and taken in by a person",
+}
 
 
 class Words(Frozen):
@@ -26,6 +34,11 @@ class Change(Frozen):
 
     kind: Literal["same", "added", "removed"]
     text: str
+
+
+def flag_in_words(flag: PictureFlag) -> str:
+    """Says why a person should look at a picture."""
+    return _FLAGS[flag]
 
 
 def highlight(prompt: Prompt) -> tuple[Words, ...]:

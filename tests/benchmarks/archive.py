@@ -107,8 +107,8 @@ async def answers(catalogue: Catalogue) -> str:
         digest.update(repr(answer).encode())
 
     take(await catalogue.count())
-    take(await catalogue.fingerprints())
-    take(await catalogue.fingerprints(exclude_campaign="campaign-3", exclude_edition="1"))
+    take(await catalogue.signatures())
+    take(await catalogue.signatures(exclude_campaign="campaign-3", exclude_edition="1"))
     for records in batches(RECORDS):
         entries = await catalogue.entries(record.sha256 for record in records)
         take([entry.model_dump() for entry in entries])

@@ -2,9 +2,12 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from blocks.archive.layout import CATALOGUE_FILE, object_key
+from blocks.errors import ArchiveError
+from flows.care import rebuild
 from tasks.models import CampaignResult
 from tests.conftest import Sandbox
 from tests.flows.conftest import Workplace
@@ -81,18 +84,26 @@ def test_a_picture_that_vanished_is_brought_home_again(
     assert len(sandbox.jobs()) == 2
 
 
-def test_a_catalogue_that_was_lost_is_filled_again(workplace: Workplace, sandbox: Sandbox) -> None:
-    """With the ledger gone Prefect still knows the jobs: their pictures are catalogued again, and nothing is bought."""
-    brief = workplace.brief()
+def test_a_database_that_was_lost_buys_nothing_again(workplace: Workplace, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Refused before anything is bought; after a rebuild the same campaign has the same result, and buys nothing.
+
+    On a machine that does not know Prefect's results either; with edits, and with money of both providers.
+    """
+    brief = workplace.brief_with_edits()
     first = workplace.run(brief)
     for file in workplace.archive.glob(f"{CATALOGUE_FILE}*"):
         file.unlink()
-    second = workplace.run(brief)
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: tmp_path / "elsewhere"}):
+        with pytest.raises(ArchiveError, match="has records but its catalogue is empty: run `python -m flows rebuild`"):
+            workplace.run(brief)
+        rebuild(workplace.archive)
+        second = workplace.run(brief)
 
-    assert digests(second) == digests(first)
-    assert (second.bought, second.cost.amounts) == (0, ())
-    assert len(sandbox.jobs()) == 2
-    assert workplace.run(brief.model_copy(update={"name": "others"})).reused == 2
+    assert len(sandbox.jobs()) == 6
+    assert (second.bought, second.reused, second.cost.amounts) == (0, 6, ())
+    same = {"images", "verdicts", "failures", "balances"}
+    assert second.model_dump(include=same) == first.model_dump(include=same)
+    assert workplace.run(brief.model_copy(update={"name": "others"})).bought == 0
 
 
 def test_an_archive_that_is_gone_is_made_anew(workplace: Workplace, sandbox: Sandbox) -> None:

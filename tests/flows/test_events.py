@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,12 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_SERVER_EVENTS_MAXIMUM_SIZE_BYTES, temporary_settings
 
 from blocks.errors import AccountRefused, BudgetExhausted, KleinbildError, NotStarted
-from blocks.provider import Money, PictureRequest
+from blocks.provider import Money
 from flows import events
 from flows.events import tell_completed, tell_failure, tell_review_waiting
-from tasks.measured import Checks
-from tasks.models import CampaignResult, Cost, Failure, ImageRecord, Prompt, Verdict
+from tasks.models import CampaignResult, Cost, Failure, Verdict
 from tasks.studio import RunIdentity
+from tests.images import image_record
 
 ROOT = Path(__file__).parents[2]
 RUN = RunIdentity(campaign="teapots", edition="2026-11-20", run_id="r")
@@ -47,31 +46,9 @@ async def collect(sent: list[Event]) -> None:
         sent += [event for event in client.events if event.event.startswith("kleinbild.")]
 
 
-def image_record(sha256: str) -> ImageRecord:
-    return ImageRecord(
-        sha256=sha256,
-        shot_key=sha256,
-        provider="scenario",
-        sandbox=True,
-        job_id="job-1",
-        output_index=0,
-        request=PictureRequest(model="klein", prompt="a pot", seed=1),
-        prompt=Prompt(text="a pot", template="a pot"),
-        step=0,
-        parent_sha256=None,
-        references=(),
-        campaign="teapots",
-        edition="2026-11-20",
-        position=0,
-        cost=None,
-        checks=Checks(media_type="image/png", width_px=8, height_px=8, size_bytes=100, fingerprint="0" * 48),
-        made_at=datetime(2026, 11, 20, tzinfo=UTC),
-    )
-
-
 def result(keepers: int = 2, failures: tuple[Failure, ...] = ()) -> CampaignResult:
     names = [f"{number:064x}" for number in range(keepers + 1)]
-    images = tuple(image_record(sha256=name) for name in names)
+    images = tuple(image_record(sha256=name, campaign="teapots", edition="2026-11-20") for name in names)
     kinds = [*["keeper"] * keepers, "duplicate"]
     verdicts = [
         {"sha256": name, "kind": kind, "keeper_sha256": names[0], "distance_bits": 0, "reason": ""}

@@ -70,7 +70,6 @@ async def test_a_folder_that_nobody_named_lies_in_the_archive(workplace: Workpla
 
 async def test_a_certificate_signs(workplace: Workplace, tmp_path: Path) -> None:
     """The one that is handed over; without any saved, the message says how to save one."""
-    pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
     await workplace.run_in_loop(workplace.brief())
     with pytest.raises(SetupError, match="KLEINBILD_SIGNING_KEY_FILE"):
         await export(provenance="full", folder=tmp_path / "out", archive=workplace.archive)
@@ -84,7 +83,6 @@ async def test_a_certificate_signs(workplace: Workplace, tmp_path: Path) -> None
 
 async def test_the_saved_certificate_signs(workplace: Workplace, tmp_path: Path) -> None:
     """`signing-certificate/default`, where none is handed over."""
-    pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
     await workplace.run_in_loop(workplace.brief())
     await certificate().asave("default", overwrite=True)
     try:

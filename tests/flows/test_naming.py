@@ -57,6 +57,13 @@ async def test_an_edition_is_named_as_it_is_resolved(monkeypatch: pytest.MonkeyP
     assert once == "teapots · edition 1 · 1 shot"
 
 
+async def test_a_campaign_with_a_target_is_named_by_it() -> None:
+    """How many shots it takes is known when it is over."""
+    _, name = await campaign_like(form(target_unique=1200, seeds=3))
+
+    assert name == "teapots · edition 1 · until 1,200 distinct"
+
+
 async def test_raw_parameters_are_understood(tmp_path: Path) -> None:
     """What the form sent, before anything has looked at it, names the run as well as a model does."""
     path = tmp_path / "cups.yaml"

@@ -1,22 +1,18 @@
 """A run that comes by a question again, because it began again from its top after the question was put."""
 
 import asyncio
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 
-from blocks.provider import Money, PictureRequest
 from flows import pausing
 from flows.pausing import Answered, answer_in_form
 from tasks.brief import ReviewPolicy
-from tasks.measured import Checks
-from tasks.models import ImageRecord, Prompt
 from tasks.review import Answer, Candidate, Question
 from tests.flows.forms import known_runs, waiting_run
+from tests.images import image_record
 
 
 @pytest.fixture(autouse=True)
@@ -35,33 +31,12 @@ def question(*digits: str, **changes: Any) -> Question:
         "round": 1,
         "following": "the final contact sheet",
         "candidates": tuple(
-            Candidate(label=str(number), image=image(digit)) for number, digit in enumerate(digits, start=1)
+            Candidate(label=str(number), image=image_record(sha256=digit * 64))
+            for number, digit in enumerate(digits, start=1)
         ),
         "contact_sheet": "/sheet",
     }
     return Question(**facts | changes)
-
-
-def image(digit: str) -> ImageRecord:
-    return ImageRecord(
-        sha256=digit * 64,
-        shot_key="b" * 64,
-        provider="scenario",
-        sandbox=True,
-        job_id="job-1",
-        output_index=0,
-        request=PictureRequest(model="klein", prompt="a mug", seed=1),
-        prompt=Prompt(text="a mug", template="a mug"),
-        step=0,
-        parent_sha256=None,
-        references=(),
-        campaign="cards",
-        edition="1",
-        position=0,
-        cost=Money(amount=Decimal(5), unit="CU"),
-        checks=Checks(media_type="image/png", width_px=320, height_px=240, size_bytes=100, fingerprint="0" * 48),
-        made_at=datetime(2025, 11, 20, 10, 0, tzinfo=UTC),
-    )
 
 
 class Asking:

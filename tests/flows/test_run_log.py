@@ -14,9 +14,10 @@ from blocks.errors import AccountRefused, JobFailed
 from blocks.provider import Money
 from tasks.advice import advice_on
 from tasks.estimate import Estimate, EstimateLine
-from tasks.models import CampaignResult, Cost, Failure
-from tasks.run_log import log_begin, log_failures, log_result, run_log
+from tasks.models import CampaignResult, Cost, Failure, Flagged, Round
+from tasks.run_log import log_begin, log_failures, log_flagged, log_result, run_log
 from tasks.studio import RunIdentity, Studio
+from tests.images import image_record
 
 
 class Lines:
@@ -113,6 +114,72 @@ async def test_a_run_is_summed_up(lines: Lines) -> None:
     ]
 
 
+async def test_pictures_that_may_be_placeholders_are_told(lines: Lines) -> None:
+    """A warning with their names: a provider's moderation charges for what it holds back."""
+    plain = image_record()
+    flat = plain.model_copy(update={"checks": plain.checks.model_copy(update={"flags": ("flat",)})})
+    result = CampaignResult(
+        campaign="teapots",
+        edition="1",
+        archive="/data/archive",
+        images=(flat,),
+        verdicts=(),
+        failures=(),
+        bought=1,
+        reused=0,
+        cost=Cost(),
+        contact_sheet="sheet",
+    )
+
+    @flow
+    async def run() -> None:
+        log_result(result, result.contact_sheet)
+
+    await run()
+
+    said = "1 picture is all one colour, as where a provider's moderation holds a picture back"
+    assert ("WARNING", f"{said}: {flat.sha256[:12]}.") in ours(lines)
+
+
+async def test_rounds_are_summed_up(lines: Lines) -> None:
+    """What the campaign goes on to is said when it begins, and how its rounds ended when they are over."""
+    line = EstimateLine(
+        stage="generate", provider="scenario", shots=48, price=Money(amount=Decimal("0.03"), unit="USD")
+    )
+    at_work = SimpleNamespace(
+        run=RunIdentity(campaign="teapots", edition="1", run_id="r"), archive=SimpleNamespace(root=Path("/data"))
+    )
+    ended = Round(change="prompts", planned=48, paid=48, gained=9, distinct=9, target=48, message="9 of 48: enough")
+    result = CampaignResult(
+        campaign="teapots",
+        edition="1",
+        archive="/data",
+        images=(),
+        verdicts=(),
+        failures=(),
+        bought=48,
+        reused=0,
+        cost=Cost(),
+        contact_sheet="/data/index.html",
+        rounds=(ended,),
+    )
+
+    @flow
+    async def run() -> None:
+        log_begin("Teapots", Estimate(lines=(line,), target_unique=48), cast("Studio", at_work))
+        log_result(result, result.contact_sheet)
+
+    await run()
+
+    assert [text for _, text in ours(lines)] == [
+        "Teapots, edition 1: until 48 pictures are distinct, at least 48 shots for at least 1.44 USD, into /data",
+        "0 pictures: 0 keepers, 0 near-duplicates, 0 rejected; "
+        "0 shots failed, 48 were bought now, 0 are from before; spent nothing",
+        "Distinct pictures: 9 of 48: enough; distinct of paid pictures, round by round: 9 of 48",
+        "Contact sheet: /data/index.html",
+    ]
+
+
 async def test_only_so_many_reasons_are_logged(lines: Lines) -> None:
     """A campaign that fails in a hundred words does not bury its summary under them."""
 
@@ -198,3 +265,21 @@ async def test_retries_and_failures_keep_their_lines(lines: Lines) -> None:
     assert "Encountered exception during execution: AccountRefused('There is no credit.')" in [
         message for _, message in lines.of("prefect.flow_runs")
     ]
+
+
+async def test_flagged_edits_are_said_one_by_one(lines: Lines) -> None:
+    """Each with what is the matter; after twenty the contact sheet has to do."""
+    flagged = [
+        Flagged(sha256=f"{number:064x}"[::-1], step=2, kind="no_change", outcome="kept", reason="changed nothing")
+        for number in range(22)
+    ]
+
+    @flow
+    async def run() -> None:
+        log_flagged(flagged)
+
+    await run()
+
+    said = ours(lines)
+    assert said[1] == ("WARNING", "Edit 2, 100000000000: changed nothing")
+    assert said[20:] == [("WARNING", "… and 2 more edits: the contact sheet flags them all.")]

@@ -3,27 +3,32 @@
 import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from blocks.archive.archive import Archive, open_archive
 from blocks.archive.block import ImageArchive
 from blocks.archive.layout import object_key
+from blocks.errors import BriefError
 from blocks.provider import Money, PictureRequest, ProviderName
 from flows.accounts import sandbox_credentials
 from tasks import account, ingest, lost, purchase
 from tasks.account import Credentials
 from tasks.brief import Brief
-from tasks.measured import Checks
+from tasks.brief_reading import load_brief
 from tasks.models import ImageRecord, Prompt, Shot, sha256_of
 from tasks.studio import Studio, open_studio
 from tests.conftest import Sandbox
+from tests.images import image_record
+from tests.money import cu
 
 OpenStudio = Callable[..., AbstractAsyncContextManager[Studio]]
+ShotOf = Callable[..., Shot]
+MINIMAL = "name: cards\nprompts: [a mug]\n"
+"""The shortest brief, to which a test adds what it is about."""
 
 
 @pytest.fixture
@@ -35,6 +40,20 @@ def brief_of() -> Callable[..., Brief]:
         return Brief.model_validate({"name": "cards", "prompts": ["a mug"], "references": references, **changes})
 
     return make
+
+
+@pytest.fixture
+def refusal(tmp_path: Path) -> Callable[[str | bytes], str]:
+    """Reads a file that has to be refused, and returns what a person is told, less the folder of this test."""
+
+    def refuse(text: str | bytes) -> str:
+        path = tmp_path / "cards.yaml"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        with pytest.raises(BriefError) as caught:
+            load_brief(path)
+        return str(caught.value).replace(f"{tmp_path}/", "")
+
+    return refuse
 
 
 @pytest.fixture
@@ -78,6 +97,20 @@ async def studio(studio_with: OpenStudio) -> AsyncIterator[Studio]:
 
 
 @pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
+    """An empty archive that no studio is over."""
+    async with open_archive(str(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def thrifty(studio_with: OpenStudio) -> AsyncIterator[Studio]:
+    """An open studio in edition 1, with a budget in creative units."""
+    async with studio_with(budget=cu(10)) as opened:
+        yield opened
+
+
+@pytest.fixture
 def make_picture() -> Callable[..., Image.Image]:
     """Draws a picture that is smooth and full of shapes, as photographs are; another number is another picture."""
 
@@ -104,34 +137,11 @@ def encode() -> Callable[..., bytes]:
 @pytest.fixture
 def image_of() -> Callable[..., ImageRecord]:
     """Makes the record of one generated image, with the changes that a test is about."""
-
-    def make(**changes: Any) -> ImageRecord:
-        record = ImageRecord(
-            sha256="a" * 64,
-            shot_key="b" * 64,
-            provider="scenario",
-            sandbox=True,
-            job_id="job-1",
-            output_index=0,
-            request=PictureRequest(model="klein", prompt="a mug", seed=1),
-            prompt=Prompt(text="a mug", template="a mug"),
-            step=0,
-            parent_sha256=None,
-            references=(),
-            campaign="cards",
-            edition="1",
-            position=0,
-            cost=Money(amount=Decimal(5), unit="CU"),
-            checks=Checks(media_type="image/png", width_px=320, height_px=240, size_bytes=100, fingerprint="0" * 48),
-            made_at=datetime(2025, 11, 20, 10, 0, tzinfo=UTC),
-        )
-        return record.model_copy(update=changes)
-
-    return make
+    return image_record
 
 
 @pytest.fixture
-def shot_of() -> Callable[..., Shot]:
+def shot_of() -> ShotOf:
     """Makes a small generation of Scenario's, with the changes to its request that a test is about."""
 
     def make(prompt: str = "a mug", position: int = 0, **changes: Any) -> Shot:
@@ -150,7 +160,7 @@ def shot_of() -> Callable[..., Shot]:
 @pytest.fixture
 async def edit_of(
     studio_with: OpenStudio, make_picture: Callable[..., Image.Image], encode: Callable[..., bytes]
-) -> Callable[..., Shot]:
+) -> ShotOf:
     """Makes an edit of Sunra's, of a picture that the archive has."""
     data = encode(make_picture(size_px=(96, 64)), "PNG")
     async with studio_with() as opened:

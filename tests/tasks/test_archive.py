@@ -12,7 +12,7 @@ from blocks.errors import ArchiveError, BriefError
 from tasks.archive import archive, archived_images, find_image, images_of_others, read_record
 from tasks.dedupe import Known
 from tasks.generate import collect
-from tasks.models import ImageRecord, Shot, Verdict
+from tasks.models import RECORD_FORMAT, ImageRecord, Shot, Verdict
 from tasks.near import FINGERPRINT_RULE
 from tasks.purchase import Purchase
 from tasks.studio import Studio
@@ -165,6 +165,6 @@ def test_a_record_comes_back_as_it_was_written(image_of: ImageOf) -> None:
 @pytest.mark.parametrize("added", [{}, {"weather": "rain", "checks": "of another shape"}])
 def test_a_record_of_a_newer_format_is_refused(image_of: ImageOf, added: dict[str, Any]) -> None:
     """Whatever a later version adds or changes, the number is read first, and the message says what to do."""
-    newer = {**json.loads(image_of().model_dump_json()), "format": 3, **added}
-    with pytest.raises(ArchiveError, match=r"format 3; this version reads formats up to 2: update Kleinbild"):
+    newer = {**json.loads(image_of().model_dump_json()), "format": RECORD_FORMAT + 1, **added}
+    with pytest.raises(ArchiveError, match=f"reads formats up to {RECORD_FORMAT}: update Kleinbild"):
         read_record(json.dumps(newer))

@@ -1,16 +1,11 @@
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from blocks.archive.ledger import LedgerEntry, ShotState
-from blocks.provider import Money
 from tasks.attempts import attempt_after, failed_since, may_try_again
-
-
-def usd(amount: int) -> Money:
-    return Money(amount=Decimal(amount), unit="USD")
+from tests.money import usd
 
 
 def failed_entry(**facts: Any) -> LedgerEntry:

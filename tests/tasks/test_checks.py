@@ -17,6 +17,7 @@ from tasks.measured import Checks
 from tasks.near import fingerprint
 from tasks.pixels import pixels_sha256
 from tasks.quality import look_of
+from tasks.signature import sign
 
 PHOTOGRAPHS = Path(__file__).parents[2] / "deployments" / "briefs" / "photographs"
 
@@ -64,6 +65,7 @@ def test_pictures_are_known_by_what_is_in_them(
             size_bytes=len(data),
             fingerprint=fingerprint(picture),
             pixels_sha256=pixels_sha256(picture),
+            signature=sign(picture),
             quality=look_of(picture).quality,
             flags=(),
             content_credentials=None,

@@ -9,8 +9,9 @@ import pytest
 
 from blocks.archive.layout import decision_key
 from blocks.errors import ArchiveError
+from tasks.again import Reprompt
 from tasks.decided import decision_id, decisions_of, keep_decision
-from tasks.review import Decision, Reprompt
+from tasks.review import Decision
 from tasks.studio import Studio
 
 StudioWith = Callable[..., AbstractAsyncContextManager[Studio]]

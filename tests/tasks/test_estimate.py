@@ -149,3 +149,38 @@ async def test_prices_in_the_unit_of_the_budget_pass(brief_of: BriefOf, studio_w
         assert (await estimate(with_edit, planned(with_edit, studio), 2, studio)).shots == 4
     async with studio_with(edition="2", budget=money("5", "CU")) as studio:
         assert (await estimate(without, planned(without, studio), 2, studio)).shots == 2
+
+
+async def test_a_target_is_priced_at_the_least_it_can_cost(brief_of: BriefOf, studio: Studio) -> None:
+    """As if every picture were distinct: enough shots for so many, and edits of so many, however few prompts exist."""
+    brief = brief_of(generate={**SMALL, "outputs": 4}, target_unique=50, edits=[{"instruction": "warmer"}])
+
+    found = await estimate(brief, planned(brief, studio), 8, studio)
+
+    assert found == Estimate(
+        lines=(
+            EstimateLine(stage="generate", provider="scenario", shots=13, price=money("4", "CU")),
+            EstimateLine(stage="edit 1", provider="sunra", shots=50, price=money("0.003", "USD")),
+        ),
+        target_unique=50,
+    )
+
+
+async def test_retries_are_priced_at_the_most_they_can_cost(brief_of: BriefOf, studio: Studio) -> None:
+    """A step that may be tried again says what that can cost; those that only flag or stop cost nothing more."""
+    edits = [
+        {"instruction": "warmer", "on_change": "retry", "retries": 3},
+        {"instruction": "bigger", "max_change": 0.5, "on_change": "stop"},
+    ]
+    brief = brief_of(generate=SMALL, edits=edits)
+
+    found = await estimate(brief, planned(brief, studio), 2, studio)
+
+    assert [(line.stage, line.shots, str(line.total)) for line in found.lines] == [
+        ("generate", 2, "2 CU"),
+        ("edit 1", 2, "0.006 USD"),
+        ("edit 1, retries", 6, "0.018 USD"),
+        ("edit 2", 2, "0.006 USD"),
+    ]
+    target = await estimate(brief_of(generate=SMALL, edits=edits, target_unique=2), planned(brief, studio), 2, studio)
+    assert [line.stage for line in target.lines] == ["generate", "edit 1", "edit 2"]

@@ -168,3 +168,15 @@ def test_drawing_is_even(brief_of: Callable[..., Brief]) -> None:
 
     assert len(drawn) == 20
     assert max(drawn.values()) < 2 * min(drawn.values())
+
+
+def test_a_target_draws_on_behind_the_count(brief_of: Callable[..., Brief]) -> None:
+    """The prompts of `count` come first, others follow as far as the rounds can need them, and none comes twice."""
+    brief = brief_of(prompts=[f"{OPTIONS * 5} mug"], count=10)  # millions of them
+    few = brief_of(prompts=["{red|blue|green} mug"], target_unique=100)
+
+    drawn = texts(brief.model_copy(update={"target_unique": 20}))
+
+    assert drawn[:10] == texts(brief)
+    assert len(drawn) == len(set(drawn)) == 100
+    assert sorted(texts(few)) == ["blue mug", "green mug", "red mug"]

@@ -164,7 +164,10 @@ async def test_bytes_of_another_type_lie_in_quarantine(studio: Studio, shot_of: 
         await ingest(shot_of(), status, studio)
     assert kept(studio, "quarantine") == [b"this is not a picture"]
     (remote,) = await studio.account("scenario").provider.pictures(status)
-    assert reasons(studio) == [
+    [why] = reasons(studio)
+    assert why.bought is not None
+    assert (why.bought.shot, why.bought.campaign, why.bought.cost) == (shot_of(), "cards", status.billed)
+    assert [why] == [
         Quarantined(
             shot_key=shot_of().key,
             job_id=status.job_id,
@@ -173,6 +176,7 @@ async def test_bytes_of_another_type_lie_in_quarantine(studio: Studio, shot_of: 
             refusal="unknown_type",
             output_index=0,
             url=redact_url(remote.url),
+            bought=why.bought,
         )
     ]
     assert (kept(studio, "objects"), kept(studio, "records"), await studio.archive.catalogue.count()) == ([], [], 0)

@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from blocks.archive.archive import Archive, open_archive
-from blocks.archive.catalogue import Catalogue
+from blocks.archive.catalogue import Catalogue, VerdictRow
 from blocks.archive.layout import CATALOGUE_FILE, record_key
-from blocks.archive.ledger import Ledger, Reservation
+from blocks.archive.ledger import Reservation
+from blocks.archive.search import Search
+from tasks.edition_file import put_verdicts
 from tasks.findings import FindingKind
 from tasks.models import ImageRecord
 from tasks.rebuild import Rebuilt, rebuild
@@ -18,6 +20,8 @@ from tests.tasks.upkeep import ImageOf, filled, keep, overwrite
 
 IMAGES = 700
 """More than two batches."""
+
+EDITIONS = [("cards", "0"), ("cards", "1"), ("pots", "0"), ("pots", "1"), ("shares", "1")]
 
 
 @pytest.fixture
@@ -41,19 +45,43 @@ def lose(folder: Path) -> None:
 async def answers(catalogue: Catalogue, records: list[ImageRecord]) -> list[object]:
     """Everything that can be asked about images."""
     sha256s = [record.sha256 for record in records]
-    editions = sorted({(record.campaign, record.edition) for record in records})
+    editions = EDITIONS
     return [
         await catalogue.count(),
         await catalogue.entries(sha256s),
-        await catalogue.fingerprints(),
-        await catalogue.fingerprints(exclude_campaign="cards", exclude_edition="1"),
+        await catalogue.signatures(),
+        await catalogue.signatures(exclude_campaign="cards", exclude_edition="1"),
         [await catalogue.find_prefix(sha256[:2]) for sha256 in sha256s[::50]],
         [await catalogue.children_of(sha256) for sha256 in sha256s[::50]],
         [await catalogue.ancestors_of(sha256) for sha256 in sha256s[-1::-50]],
         [await catalogue.descendants_of(sha256) for sha256 in sha256s[::50]],
         [await catalogue.images_of(*edition) for edition in editions],
         [await catalogue.members_of(*edition) for edition in editions],
+        [await catalogue.verdicts_of(*edition) for edition in editions],
+        [await catalogue.verdicts_for(sha256) for sha256 in sha256s[::50]],
+        [await catalogue.search(Search(campaign=campaign, edition=edition)) for campaign, edition in editions],
+        await catalogue.search(Search(made_from=records[9].made_at, made_before=records[99].made_at)),
     ]
+
+
+async def judge(archive: Archive, campaign: str, edition: str) -> None:
+    """What a run says at its end: every third picture repeats the first, one was rejected by a person."""
+    images = await archive.catalogue.images_of(campaign, edition)
+    kinds = ["duplicate" if number % 3 == 1 else "keeper" for number in range(len(images))]
+    rows = [
+        VerdictRow(
+            campaign=campaign,
+            edition=edition,
+            sha256=image.sha256,
+            kind=kind,
+            keeper_sha256=images[0].sha256 if kind == "duplicate" else image.sha256,
+            distance_bits=3 if kind == "duplicate" else 0,
+            reason=f"{kind} in “{edition}”",
+            rule="phash-3",
+        )
+        for image, kind in zip(images, kinds, strict=True)
+    ]
+    await put_verdicts(campaign, edition, rows, archive)
 
 
 def many(image_of: ImageOf) -> list[ImageRecord]:
@@ -80,7 +108,10 @@ def many(image_of: ImageOf) -> list[ImageRecord]:
 async def test_a_catalogue_that_was_lost_answers_as_before(
     open_one: Callable[[], AbstractAsyncContextManager[Archive]], tmp_path: Path, image_of: ImageOf
 ) -> None:
-    """From the records alone: every answer about images is the same, word for word."""
+    """From what lies in the store alone: every answer about images and verdicts is the same, word for word.
+
+    A campaign that bought nothing, because its shots were another one's, is known again too.
+    """
     records = many(image_of)
     async with open_one() as archive:
         for record in records:
@@ -88,6 +119,9 @@ async def test_a_catalogue_that_was_lost_answers_as_before(
             await archive.catalogue.add_members(
                 record.campaign, record.edition, [(record.shot_key, record.position, record.step)]
             )
+        await archive.catalogue.add_members("shares", "1", [(records[0].shot_key, 0, 0)])
+        for edition in EDITIONS:
+            await judge(archive, *edition)
         before = await answers(archive.catalogue, records)
     lose(tmp_path)
     async with open_one() as archive:
@@ -95,7 +129,7 @@ async def test_a_catalogue_that_was_lost_answers_as_before(
         told: list[tuple[int, int]] = []
         rebuilt = await rebuild(archive, on_progress=lambda done, due: told.append((done, due)))
 
-        assert rebuilt == Rebuilt(records=IMAGES, added=IMAGES, corrected=0)
+        assert rebuilt == Rebuilt(records=IMAGES, added=IMAGES, corrected=0, shots=IMAGES, verdicts=IMAGES + 1)
         assert told == [(256, IMAGES), (512, IMAGES), (IMAGES, IMAGES)]
         assert await answers(archive.catalogue, records) == before
         assert await rebuild(archive) == Rebuilt(records=IMAGES, added=0, corrected=0)
@@ -139,7 +173,7 @@ async def test_rows_that_say_otherwise_are_corrected(archive: Archive, image_of:
         connection.execute(text(f"DELETE FROM images WHERE sha256 = '{images[3].sha256}'"))
     engine.dispose()
 
-    assert await rebuild(archive) == Rebuilt(records=4, added=1, corrected=1)
+    assert await rebuild(archive) == Rebuilt(records=4, added=1, corrected=1, shots=4, unjudged=4)
     assert await archive.catalogue.entries(image.sha256 for image in images) == before
 
 
@@ -164,21 +198,28 @@ async def test_a_record_that_cannot_be_read_is_told(archive: Archive, image_of: 
     assert await archive.catalogue.count() == 4
 
 
-async def test_the_ledger_and_what_an_edition_consists_of_stay(archive: Archive, image_of: ImageOf) -> None:
-    """Money is nowhere else, and an edition that is known needs no guess."""
+async def test_what_the_database_knows_of_money_editions_and_verdicts_stays(
+    archive: Archive, image_of: ImageOf
+) -> None:
+    """It is newer than any file; a shot that failed and left a picture all the same stays failed."""
     images = await filled(archive, image_of)
     edition = (images[0].campaign, images[0].edition)
+    await judge(archive, *edition)
+    newer = [row.model_copy(update={"reason": "newer"}) for row in await archive.catalogue.verdicts_of(*edition)]
     await archive.catalogue.add_members(*edition, [("chosen", 0, 0)])
+    await archive.catalogue.put_verdicts(*edition, newer)
     reservation = Reservation(
-        shot_key="s", provider="sunra", sandbox=True, request_json="{}", campaign="c", edition="e", run_id="r"
+        shot_key=images[0].shot_key,
+        provider="sunra",
+        sandbox=True,
+        request_json="{}",
+        campaign="c",
+        edition="e",
+        run_id="r",
     )
-    await archive.ledger.reserve(reservation)
-    before = await _money(archive.ledger)
+    before = (await archive.ledger.reserve(reservation)).entry
     await rebuild(archive)
 
-    assert await _money(archive.ledger) == before
+    assert await archive.ledger.get(images[0].shot_key) == before
     assert [member.shot_key for member in await archive.catalogue.members_of(*edition)] == ["chosen"]
-
-
-async def _money(ledger: Ledger) -> list[object]:
-    return [await ledger.get("s"), await ledger.totals(), await ledger.runs_at_work()]
+    assert await archive.catalogue.verdicts_of(*edition) == tuple(newer)

@@ -1,13 +1,11 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
-from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
-from blocks.archive.archive import Archive, open_archive
-from blocks.archive.layout import CATALOGUE_FILE, object_key, quarantine_key, record_key, thumbnail_key, trash_key
+from blocks.archive.archive import Archive
+from blocks.archive.layout import object_key, quarantine_key, record_key, thumbnail_key, trash_key
 from blocks.errors import ArchiveError, UnexpectedAnswer
 from tasks.checks import examine
 from tasks.findings import Finding, FindingKind
@@ -20,15 +18,9 @@ from tasks.verify import Verified, verify
 from tests.tasks.gate.files import flipped
 from tests.tasks.gate.spoilt import GOOD
 from tests.tasks.trash_trouble import failing
-from tests.tasks.upkeep import ImageOf, filled, overwrite
+from tests.tasks.upkeep import ImageOf, execute, filled, overwrite
 
 BYTES = {sha256_of(data): data for data in GOOD.values()}
-
-
-@pytest.fixture
-async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
-    async with open_archive(str(tmp_path)) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -79,15 +71,13 @@ async def test_pictures_are_fetched_again(archive: Archive, images: Sequence[Ima
     assert await archive.store.get(quarantine_key(sha256_of(damaged))) == damaged
 
 
-async def test_records_and_rows_mend_each_other(
-    archive: Archive, images: Sequence[ImageRecord], tmp_path: Path
-) -> None:
+async def test_records_and_rows_mend_each_other(archive: Archive, images: Sequence[ImageRecord]) -> None:
     """A record that is gone or damaged comes from the row; a row that is gone or wrong comes from the record."""
     await archive.store.delete(record_key(images[0].sha256))
     overwrite(archive, record_key(images[1].sha256), b"{")
     await asyncio.to_thread(
-        _execute,
-        tmp_path,
+        execute,
+        archive,
         f"UPDATE images SET seed = 9 WHERE sha256 = '{images[2].sha256}'",
         f"DELETE FROM images WHERE sha256 = '{images[3].sha256}'",
     )
@@ -98,14 +88,6 @@ async def test_records_and_rows_mend_each_other(
     assert (await look(archive)).findings == ()
     for image in images:
         assert ImageRecord.model_validate_json(await archive.store.get(record_key(image.sha256))) == image
-
-
-def _execute(folder: Path, *statements: str) -> None:
-    engine = create_engine(f"sqlite:///{folder / CATALOGUE_FILE}")
-    with engine.begin() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-    engine.dispose()
 
 
 async def test_what_only_a_row_knows_comes_back_whole(archive: Archive, images: Sequence[ImageRecord]) -> None:

@@ -6,23 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.provider import PictureRequest
+from tasks.again import Reprompt, shot_again
 from tasks.frame_numbers import UnclearAnswer
-from tasks.models import ImageRecord, Prompt, ReferenceUse
-from tasks.review import (
-    Again,
-    Answer,
-    Candidate,
-    Decision,
-    Outcome,
-    Question,
-    Reprompt,
-    Standing,
-    cleaned,
-    decide,
-    shot_again,
-    understand,
-)
+from tasks.models import ImageRecord
+from tasks.review import Again, Answer, Candidate, Decision, Outcome, Question, Standing, cleaned, decide, understand
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ImageOf = Callable[..., ImageRecord]
@@ -136,21 +123,6 @@ def test_the_same_text_again_is_refused(question: Question, image_of: ImageOf) -
     asked = question.model_copy(update={"candidates": (Candidate(label="1", image=same),)})
     with pytest.raises(UnclearAnswer, match="would give the same picture"):
         understand(asked, Answer(again=(Again(number="1", prompt="a mug"),)))
-
-
-def test_a_shot_is_made_again_with_nothing_but_its_text_changed(image_of: ImageOf) -> None:
-    """Seed, settings, references and place stay; the text is literal, but for the roles, which are counted."""
-    cup = ReferenceUse(role="cup", sha256="c" * 64)
-    request = PictureRequest(model="klein", prompt="old", seed=5, steps=3, references=("a" * 64, "c" * 64))
-    generated = image_of(references=(cup,), request=request, position=9)
-    edited = generated.model_copy(update={"parent_sha256": "a" * 64, "step": 1})
-    text = "{a|b} ${x} @cup, not info@cup"
-
-    first, second = shot_again(generated, text), shot_again(edited, text)
-    assert first.request == request.model_copy(update={"prompt": "{a|b} ${x} image 1, not info@cup"})
-    assert second.request == request.model_copy(update={"prompt": "{a|b} ${x} image 2, not info@cup"})
-    assert (second.position, second.step, second.parent_sha256, second.references) == (9, 1, "a" * 64, (cup,))
-    assert first.prompt == Prompt(text="{a|b} ${x} image 1, not info@cup", template=text)
 
 
 @given(st.text(alphabet=st.characters(codec=None)))

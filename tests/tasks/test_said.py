@@ -7,8 +7,9 @@ import pytest
 
 from blocks.archive.folder_store import FolderStore
 from blocks.archive.layout import decision_key
+from tasks.again import Reprompt
 from tasks.decided import decision_id
-from tasks.review import Decision, Reprompt
+from tasks.review import Decision
 from tasks.said import Said, said_about
 
 ONE, OTHER = "a" * 64, "b" * 64

@@ -10,12 +10,9 @@ from blocks.provider import Money
 from tasks import studio as module
 from tasks.account import Account
 from tasks.studio import RunIdentity, Studio
+from tests.money import usd
 
 OpenStudio = Callable[..., AbstractAsyncContextManager[Studio]]
-
-
-def usd(amount: str) -> Money:
-    return Money(amount=Decimal(amount), unit="USD")
 
 
 async def test_a_studio_opens_what_a_run_needs_and_closes_it(studio_with: OpenStudio) -> None:

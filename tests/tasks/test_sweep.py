@@ -1,11 +1,10 @@
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from blocks.archive.archive import Archive, open_archive
+from blocks.archive.archive import Archive
 from blocks.archive.layout import decision_key, object_key, quarantine_key, record_key, trash_key, trash_note_key
 from blocks.archive.ledger import Reservation
 from blocks.errors import ArchiveError
@@ -21,12 +20,6 @@ from tests.tasks.upkeep import OTHER, REFERENCE, ImageOf, filled, keep, overwrit
 ORPHAN = sha256_of(OTHER)
 LAST = sha256_of(b"g")  # sorted after ORPHAN
 NO_GRACE = timedelta(0)
-
-
-@pytest.fixture
-async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
-    async with open_archive(str(tmp_path)) as opened:
-        yield opened
 
 
 @pytest.fixture

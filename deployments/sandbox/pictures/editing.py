@@ -31,6 +31,8 @@ def edit(recipe: Recipe, references: list[bytes]) -> Image.Image:
     """
     rng = random.Random(recipe.composition_seed)  # noqa: S311 - a picture, not a secret
     picture = _cropped(references[0], (recipe.width_px, recipe.height_px))
+    if recipe.edits == "nothing":
+        return finished(picture, Image.new("RGB", picture.size, (NEUTRAL,) * 3), recipe)
     text = recipe.prompt.lower()
     for index, payload in enumerate(references[1:]):
         if _PALETTE_WORDS.search(text):

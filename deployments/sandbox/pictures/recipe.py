@@ -2,6 +2,9 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
+
+Edits = Literal["as_asked", "nothing", "everything"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +15,7 @@ class Recipe:
         output_format: ``png``, ``jpeg`` or ``webp``.
         loras: Pairs of id and scale.
         references: Asset ids of the pictures given to the model; the first one is what an edit starts from.
+        edits: What an edit does: what its prompt says, nothing at all, or a picture of its own.
         repeat_rate: Share of seeds that fall back to the composition the model likes best for this prompt.
     """
 
@@ -25,6 +29,7 @@ class Recipe:
     loras: tuple[tuple[str, float], ...] = ()
     references: tuple[str, ...] = ()
     repeat_rate: float = 0.0
+    edits: Edits = "as_asked"
 
     @property
     def composition_seed(self) -> int:

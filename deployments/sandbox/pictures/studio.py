@@ -79,5 +79,6 @@ class Studio:
 
 def render(recipe: Recipe, references: list[bytes]) -> bytes:
     """Draw one picture, or edit the first reference, and encode it. Pure, and safe in any thread."""
-    picture = edit(recipe, references) if references else draw(recipe)
+    is_edit = references and recipe.edits != "everything"
+    picture = edit(recipe, references) if is_edit else draw(recipe)
     return encode(picture, recipe.output_format)

@@ -7,8 +7,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from deployments.sandbox.faults import edits_under
 from deployments.sandbox.jobs import Job
-from deployments.sandbox.pictures.recipe import Recipe
+from deployments.sandbox.pictures.recipe import Edits, Recipe
 from deployments.sandbox.pictures.sizes import fitted_size
 from deployments.sandbox.replies import json_body
 from deployments.sandbox.scenario import prices
@@ -88,7 +89,7 @@ def _open_job(world: World, model: Model, body: dict[str, Any], accepted: dict[s
         error=(fault.error or _DEFAULT_ERROR) if fault is not None and fault.kind == "job_fails" else None,
         fault=fault,
     )
-    outputs = [_add_output(world, job, recipe) for recipe in _recipes(world, model, accepted)]
+    outputs = [_add_output(world, job, recipe) for recipe in _recipes(world, model, accepted, edits_under(fault))]
     return world.jobs.change(job, outputs=tuple(outputs))
 
 
@@ -106,7 +107,7 @@ def _add_output(world: World, job: Job, recipe: Recipe) -> str:
     return asset.asset_id
 
 
-def _recipes(world: World, model: Model, accepted: dict[str, Any]) -> list[Recipe]:
+def _recipes(world: World, model: Model, accepted: dict[str, Any], edits: Edits) -> list[Recipe]:
     first_seed = accepted.get("seed", secrets.randbelow(LARGEST_SEED + 1))
     width_px, height_px = _size_px(world, accepted)
     loras = lora_ids(accepted)
@@ -122,6 +123,7 @@ def _recipes(world: World, model: Model, accepted: dict[str, Any]) -> list[Recip
             loras=tuple(zip(loras, scales, strict=False)),
             references=tuple(accepted.get("referenceImages", ())),
             repeat_rate=world.settings.repeat_rate,
+            edits=edits,
         )
         for index in range(accepted.get("numOutputs", 1))
     ]

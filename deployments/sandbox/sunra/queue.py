@@ -6,6 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from deployments.sandbox.faults import edits_under
 from deployments.sandbox.jobs import Job
 from deployments.sandbox.pictures.recipe import Recipe
 from deployments.sandbox.pictures.sizes import LARGEST_PIXELS, fitted_size
@@ -93,6 +94,7 @@ def _add_output(world: World, job: Job, sources: list[Asset]) -> str:
         loras=tuple((lora["path"], float(lora.get("scale", 1))) for lora in body.get("loras", ())),
         references=tuple(asset.asset_id for asset in sources),
         repeat_rate=world.settings.repeat_rate,
+        edits=edits_under(job.fault),
     )
     asset = world.storage.add(
         owner="sunra",

@@ -143,6 +143,7 @@ def test_a_lost_catalogue_is_rebuilt(
 
     assert code == 0
     assert "6 records: 6 rows were missing, 0 said otherwise, 0 were right." in out
+    assert "6 finished shots and 6 verdicts were put back." in out
     assert run("show", result.images[0].sha256)[0] == 0
     assert "6 were right" in run("rebuild")[1]
     assert rebuild(workplace.archive).records == 6

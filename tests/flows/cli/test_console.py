@@ -1,28 +1,23 @@
 import re
-from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
 
 from blocks.errors import BriefError
-from blocks.provider import Money, PictureRequest
 from flows.cli import console, image_pages
 from flows.questions import Plan
 from flows.showing import Provenance
 from tasks.estimate import Estimate, EstimateLine
-from tasks.measured import Checks
-from tasks.models import Binding, CampaignResult, Cost, Failure, ImageRecord, Prompt, Verdict
+from tasks.measured import Drift
+from tasks.models import Binding, CampaignResult, Cost, Failure, Flagged, ImageRecord, Prompt, Round, Verdict
 from tasks.progress import Progress
+from tests.images import image_record
+from tests.money import usd
 
 HOSTILE = "[bold red]pot[/bold red] [link=http://evil.example]here[/link] [/] :bomb: \\[x]"
 """What rich would colour, link, replace, or refuse with an error."""
 
 SEQUENCES = "\x1b[2J\x1b]0;owned\x07 \x9b2J"
 """What a terminal would obey."""
-
-
-def usd(amount: str) -> Money:
-    return Money(amount=Decimal(amount), unit="USD")
 
 
 def failure(message: str, kind: str = "JobFailed") -> Failure:
@@ -47,25 +42,7 @@ def result(*failures: Failure, **changes: object) -> CampaignResult:
 
 @pytest.fixture
 def record() -> ImageRecord:
-    return ImageRecord(
-        sha256="a" * 64,
-        shot_key="b" * 64,
-        provider="scenario",
-        sandbox=True,
-        job_id="job_1",
-        output_index=0,
-        request=PictureRequest(model="klein", prompt="a teapot", seed=7),
-        prompt=Prompt(text="a teapot", template="a teapot"),
-        step=0,
-        parent_sha256=None,
-        references=(),
-        campaign="teapots",
-        edition="1",
-        position=0,
-        cost=None,
-        checks=Checks(media_type="image/png", width_px=8, height_px=8, size_bytes=9, fingerprint="0" * 48),
-        made_at=datetime(2026, 11, 20, tzinfo=UTC),
-    )
+    return image_record()
 
 
 def everything_shown(text: str, record: ImageRecord) -> None:
@@ -126,6 +103,31 @@ def test_a_result_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_a_picture_that_may_be_a_placeholder_is_told(record: ImageRecord, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not only on the sheet: it was paid for, and nobody may ever see it."""
+    checks = record.checks.model_copy(update={"flags": ("flat", "black")})
+    console.show_result(result(images=(record.model_copy(update={"checks": checks}),)))
+
+    said = "look 1 picture is all one colour, as where a provider's moderation holds a picture back"
+    assert f"{said}: {record.sha256[:12]}." in capsys.readouterr().out.splitlines()
+
+
+def test_rounds_are_told_with_the_result_and_with_the_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    """How they ended and what they yielded; a plan says that its price is the least."""
+    ended = Round(change="seeds", planned=8, paid=8, gained=1, distinct=1, target=9, message="1 of 9: the end")
+    estimated = Estimate(lines=(), target_unique=9)
+
+    console.show_result(result(rounds=(ended,)))
+    assert capsys.readouterr().out.splitlines()[-3] == (
+        "distinct       1 of 9: the end; distinct of paid pictures, round by round: 1 of 8"
+    )
+    console.show_plan(Plan(title="x", prompts=(), combinations=4, estimate=estimated, already_made=0))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "at least" in shown
+    assert "at most" not in shown
+    assert "Goes on in rounds until 9 pictures are distinct" in shown
+
+
 @pytest.mark.parametrize(
     ("prices", "total"),
     [(["0.5", None], "1 USD + unknown"), ([None], "unknown"), (["0.5", "0.25"], "1.5 USD"), ([], "nothing")],
@@ -167,9 +169,9 @@ def test_a_log_gets_few_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 12
-    assert lines[0] == "generating: 0 of 1000 shots; 0 made, 0 running · nothing"
-    assert lines[1] == "generating: 100 of 1000 shots; 100 made, 2 running · 0.5 USD"
-    assert lines[-1] == "archiving: 1000 of 1000 shots; 1000 made, 0 running · nothing"
+    assert lines[0] == "generating: 0 of 1000 shots; 0 made, 0 running · nothing spent"
+    assert lines[1] == "generating: 100 of 1000 shots; 100 made, 2 running · 0.5 USD spent"
+    assert lines[-1] == "archiving: 1000 of 1000 shots; 1000 made, 0 running · nothing spent"
 
 
 @pytest.fixture
@@ -203,3 +205,28 @@ def test_what_was_rejected_is_counted_where_there_is_any(capsys: pytest.CaptureF
     assert re.search(r"rejected\W+1\b", capsys.readouterr().out)
     console.show_result(result())
     assert "rejected" not in capsys.readouterr().out
+
+
+def test_flagged_edits_are_told_with_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each says what is the matter with it; the first forty, and how many more there are."""
+    flagged = tuple(
+        Flagged(sha256=f"{number:064x}"[::-1], step=1, kind="no_change", outcome="kept", reason="changed nothing")
+        for number in range(42)
+    )
+    console.show_result(result(flagged=flagged))
+    told = capsys.readouterr().out
+
+    assert re.search(r"edits flagged\W+42\b", told)
+    assert f"edit 1 {flagged[0].sha256[:12]}: changed nothing\n" in told
+    assert told.count("changed nothing") == 40
+    assert "… and 2 more, flagged on the contact sheet" in told
+
+
+def test_an_edit_shows_its_drift(record: ImageRecord, capsys: pytest.CaptureFixture[str]) -> None:
+    """`show` says how far an edit went from its parent, where somebody has measured it."""
+    drift = Drift(changed_share=0.34, mean_change=0.1, color_shift=2.14)
+    for shown in (record, record.model_copy(update={"drift": drift})):
+        image_pages.show_image(Provenance(record=shown, verdicts=(), edits=(), file="x"), as_json=False)
+
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("drift")]
+    assert [line.split(maxsplit=1) for line in told] == [["drift", "34 % changed, colour shift 2.1"]]

@@ -51,7 +51,7 @@ def test_help_lists_the_commands_and_the_exit_codes(capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     assert left.value.code == 0
     making = ["campaign", "plan", "revise", "replay"]
-    keeping = ["verify", "repair", "rebuild", "gc", "reconcile"]
+    keeping = ["verify", "repair", "rebuild", "gc", "reconcile", "quarantine"]
     names = [*making, *keeping, "show", "decide", "export"]
     assert [name for name in names if f"\n    {name}" not in shown] == []
     for code in (0, 1, 2, 3, 4, 5, 6, 7, 130):

@@ -41,7 +41,6 @@ async def test_datasets_loads_an_imagefolder(
 
 async def test_datasets_loads_parquet(shelf: Shelf, mixed: list[ImageRecord], load: Load, tmp_path: Path) -> None:
     """The pictures are pictures to it, not bytes."""
-    pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
     await export_pictures(shelf.archive, Terms(format="parquet"), tmp_path / "out")
 
     check_rows(load("datasets", "parquet", str(tmp_path / "out" / "*.parquet")), mixed)
@@ -112,8 +111,6 @@ async def test_the_manifest_names_every_file(
     kind: ExportFormat, shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path
 ) -> None:
     """Who it is from, what was asked for, how many, and the SHA-256 of each file that is there."""
-    if kind == "parquet":
-        pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
     out = tmp_path / "out"
     exported = await export_pictures(shelf.archive, Terms(format=kind), out)
 

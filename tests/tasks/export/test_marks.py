@@ -8,19 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import c2pa  # type: ignore[import-untyped]  # ships no types
 import pytest
 from PIL import Image, ImageChops
 
 from blocks.archive.layout import object_key
 from blocks.errors import ArchiveError, SetupError
+from blocks.signing import timestamps
 from tasks.export.export import export_pictures
 from tasks.export.family import Family
 from tasks.export.manifest import Manifest
 from tasks.export.terms import Terms, Wanted
 from tasks.models import ImageRecord
+from tasks.provenance import signing
 from tasks.provenance.demo_certificates import DemoCertificates
 from tasks.provenance.marking import ProvenanceMode
-from tests.tasks.export.conftest import Shelf
+from tests.tasks.export.conftest import Shelf, left_in
+from tests.timestamp_authorities import silence
 
 MADE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 EDITED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -131,7 +135,6 @@ async def test_a_foreign_reference_anywhere_makes_it_an_edit(shelf: Shelf, tmp_p
 
 async def test_a_signed_chain_is_whole(shelf: Shelf, certificates: DemoCertificates, tmp_path: Path) -> None:
     """Only the last of a chain of eight edits goes out; all before it are ingredients, and it reads as valid."""
-    c2pa = pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
     photograph = await shelf.add("foreign", verdict=None)
     record = await shelf.add("a mug", verdict="duplicate", references=(photograph.sha256,))
     for step in range(1, 9):
@@ -158,7 +161,6 @@ async def test_a_lost_parent_is_named_without_its_credentials(
     shelf: Shelf, certificates: DemoCertificates, tmp_path: Path
 ) -> None:
     """An archive that has lost a picture still exports what came of it."""
-    pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
     parent = await shelf.add(verdict="duplicate")
     child = await shelf.edit(parent, "Make it night.")
     await shelf.archive.store.delete(object_key(parent.sha256))
@@ -166,6 +168,31 @@ async def test_a_lost_parent_is_named_without_its_credentials(
     exported = await export_pictures(shelf.archive, Terms(provenance="full"), tmp_path / "out", key=certificates.key)
     assert exported.pictures == 1
     assert set(pictures_in(tmp_path / "out")) == {child.sha256}
+
+
+@pytest.mark.parametrize("from_the_start", [True, False])
+async def test_an_authority_that_never_answers_ends_an_export_in_time(
+    from_the_start: bool,
+    shelf: Shelf,
+    certificates: DemoCertificates,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before the first picture or in the middle: one clear message, and nothing half-written."""
+    monkeypatch.setattr(timestamps, "TIMEOUT_SECONDS", 0.2)
+    if not from_the_start:
+        monkeypatch.setattr(signing, "_try_out", lambda library, context: None)
+    await shelf.add()
+    with silence() as url:
+        key = certificates.key.model_copy(update={"timestamp_url": url})
+        refused = SetupError if from_the_start else ArchiveError
+        with pytest.raises(
+            refused, match=r"authority 127\.0\.0\.1 did not answer within 0\.2 seconds\. Try again later"
+        ):
+            await export_pictures(shelf.archive, Terms(provenance="full"), tmp_path / "out", key=key)
+
+    assert not (tmp_path / "out").exists()
+    assert left_in(tmp_path) == set()
 
 
 async def test_full_without_a_certificate_says_how_to_save_one(shelf: Shelf, tmp_path: Path) -> None:

@@ -19,14 +19,9 @@ from tasks.export.export import export_pictures
 from tasks.export.shards import Shards
 from tasks.export.terms import ExportFormat, Terms, Wanted
 from tasks.models import ImageRecord, sha256_of
-from tests.tasks.export.conftest import Shelf
+from tests.tasks.export.conftest import Shelf, left_in
 
 ROOT = Path(__file__).parents[3]
-
-
-def left_in(folder: Path) -> set[str]:
-    """Names in a folder, beside the archive's."""
-    return {path.name for path in folder.iterdir()} - {"archive"}
 
 
 @pytest.mark.parametrize("kind", ["webdataset", "zip", "parquet", "imagefolder", "kohya"])
@@ -34,8 +29,6 @@ async def test_the_same_pictures_make_the_same_bytes(
     kind: ExportFormat, shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path
 ) -> None:
     """Two exports at different times, by whomever, have the same SHA-256 in each file."""
-    if kind == "parquet":
-        pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
 
     async def export(name: str) -> dict[str, str]:
         await export_pictures(shelf.archive, Terms(format=kind), tmp_path / name)
@@ -156,8 +149,6 @@ async def test_a_damaged_picture_ends_the_export(
     kind: ExportFormat, harm: str, shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path
 ) -> None:
     """Nothing is left under the final name, and nothing beside it."""
-    if kind == "parquet":
-        pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
     path = tmp_path / "archive" / object_key(mixed[-1].sha256)
     data = path.read_bytes()
     path.unlink()

@@ -3,6 +3,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import c2pa  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from blocks.errors import ArchiveError, SetupError
@@ -20,7 +21,6 @@ MADE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 @pytest.fixture
 def signed(vendor_certificates: DemoCertificates) -> Callable[[bytes], bytes]:
     """Puts a vendor's manifest into a file."""
-    c2pa = pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
 
     def sign(data: bytes) -> bytes:
         actions = {"actions": [{"action": "c2pa.created", "digitalSourceType": MADE}]}

@@ -11,6 +11,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import c2pa  # type: ignore[import-untyped]  # ships no types
 import pytest
 from PIL import Image
 from pydantic import SecretStr
@@ -24,8 +25,6 @@ from tasks.provenance.reading import ContentCredentials, read_credentials
 from tasks.provenance.signing import Signer, open_signer
 from tasks.provenance.splice import manifest_in, media_type_of, packet_of, with_packet
 from tests.tasks.provenance.conftest import FORMATS
-
-c2pa = pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
 
 MADE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 EDITED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"

@@ -13,7 +13,8 @@ from blocks.archive.layout import object_key, thumbnail_key
 from tasks.models import Binding, ImageRecord, Prompt, Verdict
 from tasks.report.arrange import build_view
 from tasks.report.page import render_page
-from tests.tasks.report.browsing import CHROMIUM, opened
+from tests.chromium import NEEDS_CHROMIUM
+from tests.tasks.report.browsing import opened
 
 PICTURES = 5000
 SEEDS = 10
@@ -26,7 +27,7 @@ MOST_PICTURES_LOADED = 400
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Debian's chromium at {CHROMIUM}"),
+    NEEDS_CHROMIUM,
 ]
 
 

@@ -5,7 +5,8 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
-from tasks.models import Binding, Prompt, ReferenceUse
+from tasks.measured import Drift
+from tasks.models import Binding, Flagged, ImageRecord, Prompt, ReferenceUse, Round
 from tasks.opinions import Opinion
 from tasks.report.arrange import build_view
 from tasks.report.page import render_page
@@ -290,3 +291,60 @@ FAMILY_WITH_A_REPEAT = [
     "          p.verdict",
     "            b",
 ]
+
+
+def test_the_yield_curve_can_be_seen_and_heard(studio: Any) -> None:
+    """A drawing of the page's own, whose title and description say what it shows; without rounds there is none."""
+    studio.add("a pot")
+    rounds = (
+        Round(change="prompts", planned=8, paid=8, gained=4, distinct=4, target=5),
+        Round(change="seeds", planned=2, paid=2, gained=1, distinct=5, target=5, message="reached 5 of 5"),
+    )
+
+    page = render_page(build_view(studio.sheet(rounds=rounds)))
+
+    elements = Reader(page).elements
+    (drawing,) = [attrs for tag, attrs in elements if tag == "svg" and attrs.get("role") == "img"]
+    said = {attrs["id"] for tag, attrs in elements if tag in {"title", "desc"} and "id" in attrs}
+    assert said == set((drawing["aria-labelledby"] or "").split())
+    assert '<title id="yield-title">Distinct pictures by paid pictures: reached 5 of 5</title>' in page
+    assert '<desc id="yield-desc">distinct of paid pictures, round by round: 4 of 8, 1 of 2</desc>' in page
+    assert [attrs["points"] for tag, attrs in elements if tag == "polyline"] == ["6,102 252.4,31.6 314,14"]
+    assert 'class="yield"' not in render_page(build_view(studio.sheet()))
+
+
+def drifted(image: ImageRecord, places: dict[int, int], share: float = 0.34) -> ImageRecord:
+    """The record of an edit that changed at these places, so strongly."""
+    levels = bytes(places.get(place, 0) for place in range(256))
+    drift = Drift(changed_share=share, mean_change=0.1, color_shift=2.14, places=levels.hex())
+    return image.model_copy(update={"drift": drift})
+
+
+def test_an_edit_says_how_much_it_changed(studio: Any) -> None:
+    """The strip has both figures, the slider a button; the island one digit a place, and none where nothing changed."""
+    first = studio.add("a pot")
+    edited = drifted(studio.add("a pot", parent=first, instruction="Make it dusk."), {0: 255, 1: 1, 17: 128})
+    same = drifted(studio.add("a pot", parent=first, instruction="Do nothing."), {}, share=0)
+    page = page_of(studio, images=(first, edited, same))
+    items = Reader(page).island["items"]
+
+    assert "edit 1 · 34 % changed, colour shift 2.1</p>" in page
+    assert page.count('<button type="button" class="where"') == 1
+    assert items[1]["heat"] == "f1" + "0" * 15 + "8" + "0" * 238
+    assert (items[1]["changed"], items[1]["shift"]) == (0.34, 2.14)
+    assert (items[2]["changed"], "heat" in items[2]) == (0, False)
+    assert '<button type="button" class="where"' not in page_of(studio)
+
+
+def test_an_edit_outside_of_its_limits_is_flagged(studio: Any, hostile: str) -> None:
+    """It is found by the filter, and says in words what is the matter; the words are only text."""
+    first = studio.add("a pot")
+    edited = studio.add("a pot", parent=first, instruction="Make it dusk.")
+    flagged = Flagged(sha256=edited.sha256, step=1, kind="too_much", outcome="stopped", reason=hostile)
+    page = page_of(studio, flagged=(flagged,))
+    item = Reader(page).island["items"][1]
+
+    assert (item["flags"], item["notes"]) == (["too_much"], [hostile])
+    assert '<figure class="frame keeper flagged" data-i="1">' in page
+    assert '<p class="verdict flag">&lt;/script&gt;&lt;img src=x' in page
+    assert 'name="show" value="flagged"' in page

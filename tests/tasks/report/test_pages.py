@@ -3,7 +3,7 @@ from decimal import Decimal
 from typing import Any
 
 from tasks.advice import advice_on
-from tasks.models import Balance, Failure
+from tasks.models import Balance, Failure, Flagged, Round
 from tasks.report.arrange import build_view
 from tasks.report.pages import Album, Picture, key_of, page_markdown
 
@@ -61,6 +61,16 @@ def test_the_money_of_all_runs_is_told(studio: Any) -> None:
         "| ---: | ---: | ---: | ---: | ---: |\n"
         "| CU | 12.5 | 10 | 2 | 0.5 |\n"
     ) in page_of(studio, Album(), balances=(balance,))
+
+
+def test_pictures_that_may_be_placeholders_are_told(studio: Any) -> None:
+    """By their numbers on the sheet; nothing where there are none."""
+    image, other = studio.add("a pot"), studio.add("a cup")
+    flat = image.model_copy(update={"checks": image.checks.model_copy(update={"flags": ("flat",)})})
+
+    assert "**Look at them:** 1 picture is all one colour" in page_of(studio, Album(), images=(flat, other))
+    assert "holds a picture back: 1." in page_of(studio, Album(), images=(flat, other))
+    assert "Look at them" not in page_of(studio, Album())
 
 
 def test_captions_are_broken_into_lines(studio: Any) -> None:
@@ -153,3 +163,30 @@ def test_the_only_links_are_ours(studio: Any, hostile: str) -> None:
     assert "[Full contact sheet](http://127.0.0.1:4300/index.html)" in page
     assert re.findall(r"(?<!\\)<(?!br>)", page) == []
     assert "https://" not in page
+
+
+def test_the_rounds_are_told_in_a_line(studio: Any) -> None:
+    """How they ended, and what they yielded; a campaign without rounds has no such line."""
+    studio.add("a pot")
+    ended = Round(
+        change="seeds", planned=8, paid=8, gained=1, distinct=1, target=9, ended_by="budget", message="1 of 9: the end"
+    )
+
+    told = "**1 of 9: the end** (distinct of paid pictures, round by round: 1 of 8)\n"
+    assert told in page_of(studio, Album(), rounds=(ended,))
+    assert "round by round" not in page_of(studio, Album())
+
+
+def test_flagged_edits_are_told_by_their_numbers(studio: Any, hostile: str) -> None:
+    """Whoever reads the page in Prefect learns which edits went too far, and what became of them."""
+    first = studio.add("a pot")
+    edited = studio.add("a pot", parent=first, instruction="Make it dusk.")
+    flagged = Flagged(sha256=edited.sha256, step=1, kind="too_much", outcome="kept", reason=f"changed 9 % {hostile}")
+    view = build_view(studio.sheet(flagged=(flagged,)))
+
+    page = page_markdown(view, Album(), "/x", {})
+    lines = page.partition("## Edits that changed too much or too little")[2].strip().splitlines()
+
+    assert lines[0].startswith("- **1A:** changed 9 % \\</script\\>\\<img src=x onerror=alert(1)\\> ")
+    assert len(lines) == 1
+    assert "too little" not in page_markdown(view, Album(page=2, pages=2), "/x", {})

@@ -5,10 +5,11 @@ function showPair(box, before, after, addressOf) {
   one(".left", box).textContent = before.label;
   one(".right", box).textContent = after.label;
   one("input", box).setAttribute("aria-label", `Before and after: frames ${before.label} and ${after.label}`);
+  showHeat(box, before, after);
 }
 
 function chosenPair(box) {
-  const chosen = one("[aria-pressed=true]", box.parentElement).dataset;
+  const chosen = one(".pairs [aria-pressed=true]", box.parentElement).dataset;
   return [items[chosen.before], items[chosen.after]];
 }
 

@@ -5,6 +5,7 @@ const IN_LARGE = {
   arrowright: () => move(1),
   b: () => toggle("#before"),
   c: () => toggle("#slide"),
+  w: () => toggleWhere(),
   z: () => one(".window").classList.toggle("actual"),
 };
 const ON_SHEET = {

@@ -36,6 +36,7 @@ function showCurrent() {
   for (const id of ["#before", "#slide"]) one(id).disabled = !parent;
   press("#before", false);
   if (!parent) press("#slide", false);
+  one("#where").disabled = !parent || item.changed < 0;
   showStage(item, parent);
   one("#number").textContent = item.label;
   one("#place").textContent = `${current + 1} of ${roll.length}`;
@@ -52,6 +53,7 @@ function showStage(item, parent) {
   slider.hidden = !isSliding;
   one(".window").hidden = Boolean(isSliding);
   one(".window").classList.remove("actual");
+  if (!isSliding) press("#where", false);
   if (isSliding) {
     showPair(slider, parent, item, originalOf);
     const { size } = settingsOf(item);
@@ -93,7 +95,7 @@ function changed([kind, text]) {
 
 function verdictOn(item) {
   const said = item.reason ? [make("span", { class: "reason", dir: "auto" }, item.reason)] : [];
-  const flags = item.flags.map((flag) => make("p", { class: "verdict flag" }, `${flag === "black" ? "all black" : "all one colour"}: perhaps a placeholder of the provider`));
+  const flags = item.notes.map((note) => make("p", { class: "verdict flag" }, note));
   if (item.state === "rejected") return [make("p", { class: "verdict" }, make("b", {}, "rejected"), " ", ...said), ...flags];
   if (item.state !== "duplicate") return flags;
   const keeper = places.get(item.keeper);
@@ -110,6 +112,7 @@ function facts(item) {
   const { provider, size, rows: further = [] } = settingsOf(item);
   if (provider) add("provider", provider);
   if (size) add("size", size.join(" × "));
+  if (item.changed >= 0) add("changed", changeOf(item));
   for (const [name, value] of further) add(name, value);
   if (item.made) add("made", `${item.made} UTC`);
   if (item.job) add("job", item.job);
@@ -127,6 +130,7 @@ document.addEventListener("click", (event) => {
 for (const button of all("[data-move]")) button.addEventListener("click", () => move(Number(button.dataset.move)));
 one("#before").addEventListener("click", () => toggle("#before"));
 one("#slide").addEventListener("click", () => toggle("#slide"));
+one("#where").addEventListener("click", toggleWhere);
 one("#close").addEventListener("click", () => lightbox.close());
 one(".window").addEventListener("click", (event) => (event.target === large ? one(".window").classList.toggle("actual") : lightbox.close()));
 lightbox.addEventListener("close", () => {

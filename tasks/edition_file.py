@@ -1,0 +1,59 @@
+"""What an edition of a campaign consists of and what was said of its pictures, as one file beside the catalogue.
+
+The catalogue is asked; the file is for the day when its database is lost. Records tell what was made, but neither
+which pictures repeat others nor that a campaign shares shots that another one bought.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+
+from pydantic import ValidationError
+
+from blocks.archive.archive import Archive
+from blocks.archive.catalogue import Member, VerdictRow
+from blocks.archive.layout import edition_key
+from blocks.archive.store import Store
+from blocks.errors import ArchiveError
+from blocks.provider import Frozen
+from tasks.models import sha256_of
+
+EDITION_FORMAT = 1
+"""Version of these files. It only grows."""
+
+_DIGITS = 20
+
+
+class EditionFile(Frozen):
+    """An edition of a campaign: its shots, and the verdicts on its pictures."""
+
+    format: int = EDITION_FORMAT
+    campaign: str
+    edition: str
+    members: tuple[Member, ...]
+    verdicts: tuple[VerdictRow, ...]
+
+
+async def put_verdicts(campaign: str, edition: str, given: Iterable[VerdictRow], archive: Archive) -> None:
+    """Replaces all verdicts of an edition of a campaign: in the catalogue, and in the edition's file.
+
+    Raises:
+        ArchiveError: A verdict belongs to another edition, or the archive cannot be written.
+    """
+    verdicts = tuple(given)
+    await archive.catalogue.put_verdicts(campaign, edition, verdicts)
+    members = await archive.catalogue.members_of(campaign, edition)
+    file = EditionFile(campaign=campaign, edition=edition, members=members, verdicts=verdicts)
+    key = edition_key(sha256_of(f"{campaign}\n{edition}".encode())[:_DIGITS])
+    await archive.store.put(key, f"{file.model_dump_json(indent=1)}\n".encode())
+
+
+async def edition_files(store: Store) -> AsyncIterator[tuple[str, EditionFile | None]]:
+    """Reads the files of all editions, each with its key; None for one that cannot be read.
+
+    Raises:
+        ArchiveError: The store cannot be listed.
+    """
+    async for key in store.list("editions/"):
+        try:
+            yield key, EditionFile.model_validate_json(await store.get(key))
+        except (ArchiveError, ValidationError):
+            yield key, None
