@@ -18,7 +18,7 @@ from tasks.dedupe import Known
 from tasks.edition_file import put_verdicts
 from tasks.models import RECORD_FORMAT, Balance, ImageRecord, Shot, Verdict
 from tasks.signature import SIGNATURE_RULE, is_comparable, signature_row
-from tasks.studio import RunIdentity, Studio
+from tasks.studio import Studio
 
 
 class _Header(BaseModel):
@@ -34,7 +34,8 @@ async def archive(shots: Sequence[Shot], verdicts: Sequence[Verdict], studio: St
     run = studio.run
     members = [(shot.key, shot.position, shot.step) for shot in shots]
     await studio.archive.catalogue.add_members(run.campaign, run.edition, members)
-    await put_verdicts(run.campaign, run.edition, [_row(verdict, run) for verdict in verdicts], studio.archive)
+    rows = [verdict_row(verdict, run.campaign, run.edition) for verdict in verdicts]
+    await put_verdicts(run.campaign, run.edition, rows, studio.archive)
     return len(verdicts)
 
 
@@ -123,10 +124,11 @@ def read_record(text: str) -> ImageRecord:
     return ImageRecord.model_validate_json(text)
 
 
-def _row(verdict: Verdict, run: RunIdentity) -> VerdictRow:
+def verdict_row(verdict: Verdict, campaign: str, edition: str) -> VerdictRow:
+    """Makes the row that the catalogue keeps of a verdict."""
     return VerdictRow(
-        campaign=run.campaign,
-        edition=run.edition,
+        campaign=campaign,
+        edition=edition,
         sha256=verdict.sha256,
         kind=verdict.kind,
         keeper_sha256=verdict.keeper_sha256,

@@ -10,7 +10,7 @@ from PIL import Image
 from blocks.errors import BadPicture
 from tasks.drift import small_of
 from tasks.gate.refusal import Refusal
-from tasks.measured import Checks, MediaType
+from tasks.measured import Checks, MediaType, Signature
 from tasks.pixels import pixels_sha256
 from tasks.quality import look_of
 from tasks.signature import fingerprint_of, sign
@@ -62,6 +62,17 @@ def decode_and_check(data: bytes, shown_as: str) -> Checks:
     """
     with _opened(data, shown_as) as picture:
         return _check(picture, data, shown_as)
+
+
+def decode_and_sign(data: bytes, shown_as: str) -> Signature:
+    """Decodes a picture for its signature alone; as `examine` otherwise.
+
+    Raises:
+        BadPicture: As in `examine`.
+    """
+    with _opened(data, shown_as) as picture:
+        refuse_bomb(*picture.size, shown_as)
+        return sign(picture)
 
 
 def decode_small(data: bytes, shown_as: str) -> Image.Image:

@@ -1,5 +1,6 @@
 """Where decisions are kept: one file each in the archive, written once, for ever."""
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from pydantic import BaseModel, ValidationError
@@ -13,13 +14,12 @@ from blocks.provider import Frozen
 from tasks.decision_file import DecisionFile
 from tasks.dedupe import Wishes
 from tasks.edition_file import put_verdicts
+from tasks.grouping import KEPT, TOLD_APART, Pair
 from tasks.models import sha256_of
 from tasks.review import DECISION_FORMAT, Decision, Standing
-from tasks.rulings import Ruling, keep_rulings, restored, rulings_in
+from tasks.rulings import Ruling, Rulings, keep_rulings, restored, rulings_in
 from tasks.shown import one_line
 from tasks.studio import Studio
-
-KEPT = "kept by a person"
 
 _DIGITS = 20
 _NAMED = 3
@@ -37,6 +37,14 @@ class TakenIn(Frozen):
 
     key: str
     decision: Decision
+    is_new: bool
+    changed_verdicts: int
+
+
+class Ruled(Frozen):
+    """What became of a ruling."""
+
+    ruling: Ruling
     is_new: bool
     changed_verdicts: int
 
@@ -111,13 +119,27 @@ async def follow_decisions(campaign: str, edition: str, archive: Archive) -> int
     Returns:
         How many verdicts were changed.
     """
-    standing = Standing(await decisions_on(campaign, edition, archive.store))
+    rulings = await rulings_in(archive.store)
+    standing = Standing(await decisions_on(campaign, edition, archive.store, rulings))
     rows = await archive.catalogue.verdicts_of(campaign, edition)
-    followed = [as_decided(row, standing) for row in rows]
+    followed = [as_decided(row, standing, rulings.apart) for row in rows]
     changed = sum(row != new for row, new in zip(rows, followed, strict=True))
     if changed:
         await put_verdicts(campaign, edition, followed, archive)
     return changed
+
+
+async def take_ruling(ruling: Ruling, archive: Archive) -> Ruled:
+    """Takes a ruling into the archive; the verdicts in the catalogue follow at once, in all campaigns.
+
+    Raises:
+        ArchiveError: An earlier decision is damaged, or the archive cannot be written.
+    """
+    is_new = await keep_rulings([ruling], archive.store) > 0
+    rows = [row for sha256 in ruling.images for row in await archive.catalogue.verdicts_for(sha256)]
+    editions = sorted({(row.campaign, row.edition) for row in rows})
+    changed = [await follow_decisions(*edition, archive) for edition in editions]
+    return Ruled(ruling=ruling, is_new=is_new, changed_verdicts=sum(changed))
 
 
 async def _restored_by(decision: Decision, archive: Archive) -> list[Ruling]:
@@ -128,17 +150,19 @@ async def _restored_by(decision: Decision, archive: Archive) -> list[Ruling]:
     return [restored(sha256, "sheet", decision.decided_at) for sha256 in sorted(kept)]
 
 
-def as_decided(row: VerdictRow, standing: Standing) -> VerdictRow:
+def as_decided(row: VerdictRow, standing: Standing, apart: AbstractSet[Pair] = frozenset()) -> VerdictRow:
     """Brings one verdict up to what holds now."""
     reason = standing.rejected.get(row.sha256)
-    is_restored = row.kind == "rejected" or (row.kind == "duplicate" and row.sha256 in standing.kept)
-    if reason is None and not is_restored:
+    is_told_apart = frozenset((row.sha256, row.keeper_sha256)) in apart
+    is_no_duplicate = row.kind == "duplicate" and (row.sha256 in standing.kept or is_told_apart)
+    if reason is None and row.kind != "rejected" and not is_no_duplicate:
         return row
     if reason is not None and row.kind == "rejected":
         return row
     kind = "keeper" if reason is None else "rejected"
+    kept = TOLD_APART if is_told_apart and row.sha256 not in standing.kept else KEPT
     itself = {"keeper_sha256": row.sha256, "distance_bits": 0}
-    return row.model_copy(update={"kind": kind, "reason": reason or KEPT, **itself})
+    return row.model_copy(update={"kind": kind, "reason": reason or kept, **itself})
 
 
 async def _write(decision: Decision, store: Store) -> bool:
@@ -146,15 +170,24 @@ async def _write(decision: Decision, store: Store) -> bool:
     return await store.put_if_absent(decision_key(decision_id(decision)), data)
 
 
-async def decisions_on(campaign: str, edition: str, store: Store) -> tuple[Decision, ...]:
+async def decisions_on(
+    campaign: str, edition: str, store: Store, rulings: Rulings | None = None
+) -> tuple[Decision, ...]:
     """Reads all decisions on an edition of a campaign, what was restored for all of them included.
+
+    Args:
+        campaign: Its name.
+        edition: The edition's.
+        store: Where they lie.
+        rulings: What is said for all campaigns, where it was read before.
 
     Raises:
         ArchiveError: As `decisions_of`.
     """
     prefix = decision_key(_edition_id(campaign, edition)).removesuffix(".json")
     own = [await _read(key, store) async for key in store.list(f"{prefix}-")]
-    return (*own, *(await rulings_in(store)).decisions_for(campaign, edition))
+    rulings = await rulings_in(store) if rulings is None else rulings
+    return (*own, *rulings.decisions_for(campaign, edition))
 
 
 def _edition_id(campaign: str, edition: str) -> str:

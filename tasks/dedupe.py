@@ -1,6 +1,6 @@
 """Signatures -> verdicts: which pictures are distinct, which repeat another, and why. Nothing is ever deleted.
 
-Which pictures are alike says `tasks/likeness.py`; who leads and who follows, `tasks/grouping.py`; this says it of images.
+`tasks/likeness.py` says what is alike, `tasks/grouping.py` who leads and who follows; this says it of images.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ def judge(
     *,
     workers: int = WORKERS,
 ) -> tuple[Verdict, ...]:
-    """Gives every image a verdict with a reason, in the canonical order of `tasks/grouping.py`.
+    """Gives every image a verdict with a reason; the verdicts come in the order of the plan.
 
     An image is never a duplicate of its own chain, unless the rule says so: an edit is meant to resemble its parent.
 
@@ -87,8 +87,8 @@ def judge(
         entrant_of(image, signed.get(image.sha256) or signature_of(image), roots, wishes) for image in own.values()
     ]
     alike = Alikeness.of(rule)
-    placings = group(entrants, alike, apart=wishes.apart, workers=workers)
-    return tuple(verdict_on(placing, rule, wishes.rejected) for placing in placings)
+    placings = {each.name: each for each in group(entrants, alike, apart=wishes.apart, workers=workers)}
+    return tuple(verdict_on(placings[sha256], rule, wishes.rejected) for sha256 in reversed(own))
 
 
 def verdict_on(placing: Placing, rule: Dedupe, rejected: Mapping[str, str]) -> Verdict:

@@ -9,7 +9,8 @@ Measured on 15 sandbox pictures and photographs of 512 pixels and more: JPEG of 
 of sigma 4 change 0.02 % at most, and shift the colours by 0.3 at most; a move by 4 pixels of 1024 changes 1.3 % of a
 sandbox picture; a corner of 6.25 % that is painted over changes 6.6 %; a tint of Delta E 5 changes nothing, and is
 found as a shift of 4.6 to 6.7; two other pictures differ by 90 % and more. Saturated details in JPEGs of 128 pixels,
-whose colours are stored at half the size, count as up to 6 %.
+whose colours are stored at half the size, count as up to 6 %. With the decode of the parent it takes 0.8 to 1.0 times
+the processor time that the examination of the edit takes anyway (1024 x 1024, PNG, JPEG and WebP).
 """
 
 from functools import cache

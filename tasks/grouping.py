@@ -9,7 +9,7 @@ Two pictures that look alike in gray and differ in their colours are not the sam
 and a blue one: the second leads too, and is called a colour variant of the first.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -109,6 +109,7 @@ def group(
     apart: AbstractSet[Pair] = frozenset(),
     workers: int = 1,
     block: int = BLOCK,
+    on_progress: Callable[[int, int], None] = lambda done, due: None,
 ) -> tuple[Placing, ...]:
     """Places all pictures that are not settled, in the canonical order. CPU work.
 
@@ -118,6 +119,7 @@ def group(
         apart: Pairs of names that a person has told apart: neither follows the other.
         workers: Threads that compare.
         block: How many to take at first.
+        on_progress: Told after each block how many pictures are placed, and how many there are.
     """
     ordered = sorted(entrants, key=lambda each: (each.merits, each.name))
     settled = sum(each.is_settled for each in ordered)
@@ -128,6 +130,7 @@ def group(
         after = min(len(ordered), first + max(block, first - settled))
         grouping.place(np.arange(first, after))
         first = after
+        on_progress(first - settled, len(ordered) - settled)
     return tuple(grouping.placings(settled))
 
 

@@ -35,6 +35,8 @@ class Leaders:
 
     def like(self, places: Places) -> Likenesses:
         """Finds the leaders that each of these pictures is like; the pairs are of places."""
+        if self._workers == 1:
+            return Likenesses.of(self._like(places))
         chunks = [chunk for chunk in np.array_split(places, self._workers) if len(chunk)]
         with ThreadPoolExecutor(self._workers) as pool:
             found = list(pool.map(self._like, chunks))

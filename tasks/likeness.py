@@ -16,7 +16,7 @@ from tasks.measured import VIEWS, How, Signature
 from tasks.near import FINGERPRINT_BITS, THRESHOLD_BITS, words_of
 from tasks.near_index import NearIndex, pairs_within
 from tasks.near_tables import Matches
-from tasks.signature import Packed, are_plain, packed, unpacked
+from tasks.signature import Bits, Packed, are_plain, packed, unpacked
 
 PLAIN_THRESHOLD_BITS = 12
 
@@ -74,7 +74,7 @@ class Likenesses(NamedTuple):
         is_first[1:] = (new[1:] != new[:-1]) | (known[1:] != known[:-1])
         return cls(new[is_first], known[is_first], distance_bits[is_first], how[is_first])
 
-    def only(self, wanted: NDArray[np.bool_]) -> "Likenesses":
+    def only(self, wanted: Bits) -> "Likenesses":
         """Leaves some of the pairs out."""
         return Likenesses(self.new[wanted], self.known[wanted], self.distance_bits[wanted], self.how[wanted])
 
@@ -101,12 +101,10 @@ def resemblances(ones: Packed, others: Packed, alike: Alikeness) -> tuple[NDArra
     return distances[hows, np.arange(len(ones))], hows.astype(np.uint8)
 
 
-def are_alike(ones: Packed, others: Packed, distances_bits: NDArray[np.int64], alike: Alikeness) -> NDArray[np.bool_]:
+def are_alike(ones: Packed, others: Packed, distances_bits: NDArray[np.int64], alike: Alikeness) -> Bits:
     """Whether such distances count as alike, row by row: plain pictures have to be nearer."""
     plain_bits = min(alike.threshold_bits, PLAIN_THRESHOLD_BITS)
-    is_near: NDArray[np.bool_] = distances_bits <= np.where(
-        are_plain(ones) | are_plain(others), plain_bits, alike.threshold_bits
-    )
+    is_near: Bits = distances_bits <= np.where(are_plain(ones) | are_plain(others), plain_bits, alike.threshold_bits)
     return is_near
 
 
@@ -114,7 +112,7 @@ class Candidates:
     """Known pictures, to find those that new ones are like: exactly the pairs that `resemblances` would name."""
 
     def __init__(self, known: Packed, alike: Alikeness) -> None:
-        self._alike, self._known = alike, known
+        self._alike, self._are_plain = alike, are_plain(known)
         self._full = NearIndex.of(words_of(known["views"][:, 0]))
         self._sides = NearIndex.of(words_of(_sides(known, alike)))
 
@@ -124,11 +122,11 @@ class Candidates:
         return cls(known, alike)
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._are_plain)
 
     def append(self, signatures: Packed) -> None:
         """Makes further pictures known; they are numbered on."""
-        self._known = np.concatenate([self._known, signatures])
+        self._are_plain = np.concatenate([self._are_plain, are_plain(signatures)])
         self._full.append(words_of(signatures["views"][:, 0]))
         self._sides.append(words_of(_sides(signatures, self._alike)))
 
@@ -144,7 +142,7 @@ class Candidates:
         if len(hows):
             found.append(_found(self._sides.within(full, bits), row_hows=hows))
             found.append(_found(self._full.within(sides, bits), query_hows=hows))
-        return Likenesses.of([_gated(each, new, self._known, self._alike) for each in found])
+        return Likenesses.of([_gated(each, are_plain(new), self._are_plain) for each in found])
 
 
 def all_pairs(signatures: Packed, alike: Alikeness, *, threads: int = 1) -> Likenesses:
@@ -162,12 +160,13 @@ def all_pairs(signatures: Packed, alike: Alikeness, *, threads: int = 1) -> Like
             near = near._replace(new=near.new + first)
             parts.append(near.only(near.new != near.known))
     ordered = [each._replace(new=np.maximum(*each[:2]), known=np.minimum(*each[:2])) for each in parts]
-    return Likenesses.of([_gated(each, signatures, signatures, alike) for each in ordered])
+    plain = are_plain(signatures)
+    return Likenesses.of([_gated(each, plain, plain) for each in ordered])
 
 
-def _gated(found: Likenesses, new: Packed, known: Packed, alike: Alikeness) -> Likenesses:
+def _gated(found: Likenesses, new_are_plain: Bits, known_are_plain: Bits) -> Likenesses:
     """Leaves out what does not count because either picture is plain."""
-    is_plain = are_plain(new)[found.new] | are_plain(known)[found.known]
+    is_plain = new_are_plain[found.new] | known_are_plain[found.known]
     is_copy = (found.how == HOW.index("copy")) & (found.distance_bits <= PLAIN_THRESHOLD_BITS)
     return found.only(~is_plain | is_copy)
 

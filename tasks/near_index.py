@@ -8,7 +8,7 @@ it costs: a value that half of all pictures have, as plain ones do, makes a band
 Works for codes of any number of 64-bit words. The answer is that of brute force, for every radius.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Self
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tasks.near import Words
 from tasks.near_tables import (
+    AT_ONCE,
     FEWEST_ROWS,
     WORD_BITS,
     Band,
@@ -138,9 +139,8 @@ class _SelfJoin:
         for start in range(0, len(lookers), _ROWS_AT_ONCE):
             rows = lookers[start : start + _ROWS_AT_ONCE]
             keys, shown = self._keys[rows], self._shown[rows]
-            found = [each for mask in masks for each in self._candidates(keys ^ np.uint32(mask), shown)]
-            if found:
-                probe, slot = (np.concatenate(column) for column in zip(*found, strict=True))
+            candidates = (each for mask in masks for each in self._candidates(keys ^ np.uint32(mask), shown))
+            for probe, slot in _together(candidates):
                 yield from self._checked(rows[probe], slot)
 
     def _candidates(self, keys: Keys, shown: NDArray[np.uint64]) -> Iterator[tuple[Places, Places]]:
@@ -178,6 +178,20 @@ class _SelfJoin:
         if len(near.query):
             rows = self._band.order[near.query].astype(np.int64), self._band.order[near.row].astype(np.int64)
             yield Matches(np.minimum(*rows), np.maximum(*rows), near.distance_bits)
+
+
+def _together(parts: Iterable[tuple[Places, Places]]) -> Iterator[tuple[Places, Places]]:
+    """Puts small parts together, as far as they do not become many."""
+    waiting: list[tuple[Places, Places]] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part[0])
+        if size >= AT_ONCE:
+            yield np.concatenate([each[0] for each in waiting]), np.concatenate([each[1] for each in waiting])
+            waiting, size = [], 0
+    if waiting:
+        yield np.concatenate([each[0] for each in waiting]), np.concatenate([each[1] for each in waiting])
 
 
 class _Ring(NamedTuple):

@@ -65,7 +65,8 @@ def _nearest(fingerprint: str, known: Sequence[Signed]) -> list[tuple[int, int]]
 
 
 def _unread(count: int) -> str:
-    return f" {count} of its images are signed by another rule, and were not compared." if count else ""
+    said = "of its images are signed by another rule, and were not compared: sign them with `dedupe --sign`."
+    return f" {count} {said}" if count else ""
 
 
 async def _likeness(sha256: str, distance_bits: int, checks: Checks, catalogue: Catalogue) -> Likeness:

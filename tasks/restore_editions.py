@@ -10,11 +10,13 @@ from blocks.archive.archive import Archive
 from blocks.archive.catalogue import CatalogueEntry, VerdictRow
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
-from tasks.decided import KEPT, as_decided, decisions_on
+from tasks.decided import as_decided, decisions_on
 from tasks.edition_file import EditionFile, edition_files, put_verdicts
 from tasks.findings import Finding, FindingKind
+from tasks.grouping import KEPT
 from tasks.near import FINGERPRINT_RULE
 from tasks.review import Standing
+from tasks.rulings import rulings_in
 
 Edition = tuple[str, str]
 """Its campaign, and its name."""
@@ -70,10 +72,11 @@ async def _restore_verdicts(edition: Edition, stored: EditionFile | None, archiv
     """Puts the verdicts of one edition back; returns how many, and how many of its pictures have none."""
     if await archive.catalogue.verdicts_of(*edition):
         return 0, 0
-    standing = Standing(await decisions_on(*edition, archive.store))
+    rulings = await rulings_in(archive.store)
+    standing = Standing(await decisions_on(*edition, archive.store, rulings))
     images = await archive.catalogue.images_of(*edition)
     if stored is not None:
-        rows = [as_decided(row, standing) for row in stored.verdicts]
+        rows = [as_decided(row, standing, rulings.apart) for row in stored.verdicts]
     else:
         rows = _as_decided_alone(edition, images, standing)
     if rows:

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError
@@ -18,8 +18,9 @@ class Said(Frozen):
 
     decided_at: datetime
     campaign: str
+    """Empty where it is said for all campaigns."""
     edition: str
-    what: Literal["kept", "rejected", "made again"]
+    what: Literal["kept", "rejected", "made again", "restored", "told apart"]
     by: str
     note: str = ""
     stars: int | None = None
@@ -60,6 +61,27 @@ class _Decision(BaseModel):
         )
 
 
+class _Ruling(BaseModel):
+    """Of a word on pictures in all campaigns, what there is to tell."""
+
+    kind: Literal["restored", "not_duplicate"]
+    images: tuple[str, ...]
+    by: str
+    decided_at: datetime
+
+    def about(self, sha256: str) -> Said | None:
+        """What it says of one image; None where it says nothing."""
+        if sha256 not in self.images:
+            return None
+        others = ", ".join(each for each in self.images if each != sha256)
+        what: Literal["restored", "told apart"] = "restored" if self.kind == "restored" else "told apart"
+        note = f"no duplicate of {others}" if others else ""
+        return Said(decided_at=self.decided_at, campaign="", edition="", what=what, by=self.by, note=note)
+
+
+_ANY: TypeAdapter[_Decision | _Ruling] = TypeAdapter(_Decision | _Ruling)
+
+
 async def said_about(sha256: str, store: Store) -> tuple[Said, ...]:
     """Reads all decisions of an archive, and tells those about one image, the oldest first.
 
@@ -70,7 +92,7 @@ async def said_about(sha256: str, store: Store) -> tuple[Said, ...]:
     async def read(key: str) -> Said | None:
         async with readers:
             try:
-                return _Decision.model_validate_json(await store.get(key)).about(sha256)
+                return _ANY.validate_json(await store.get(key)).about(sha256)
             except (ArchiveError, ValidationError):
                 return None
 

@@ -8,7 +8,6 @@ is bit for bit what imagehash says of that view, so any other tool can check it.
 from collections.abc import Iterable
 
 import numpy as np
-import scipy.fftpack  # type: ignore[import-untyped]  # ships no types
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -53,7 +52,7 @@ Bits = NDArray[np.bool_]
 
 
 def sign(picture: Image.Image) -> Signature:
-    """Signs a decoded picture; transparency is seen over white. CPU work, 2 ms or so."""
+    """Signs a decoded picture; transparency is seen over white. CPU work, a few milliseconds."""
     small = small_of(picture)
     gray = small.convert("L")
     views = views_of(gray)
@@ -177,7 +176,9 @@ def _shrunk(views: Iterable[Image.Image], width_px: int, height_px: int) -> Leve
 
 def _phash(views: Levels) -> Bits:
     """Says which low frequencies are above their median, of n views at once. Shape (n, 8, 8)."""
-    frequencies = scipy.fftpack.dct(scipy.fftpack.dct(views, axis=1)[:, :8], axis=2)[:, :, :8]
+    from scipy.fftpack import dct  # type: ignore[import-untyped]  # late, as in imagehash: it takes a fifth of a second
+
+    frequencies = dct(dct(views, axis=1)[:, :8], axis=2)[:, :, :8]
     above: Bits = frequencies > np.median(frequencies, axis=(1, 2), keepdims=True)
     return above
 

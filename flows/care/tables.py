@@ -7,6 +7,7 @@ from prefect.context import FlowRunContext
 
 from blocks.provider import Frozen
 from tasks.rebuild import Rebuilt
+from tasks.rejudging import Rejudged
 from tasks.repair import Repaired
 from tasks.report.markdown import escape
 from tasks.shown import one_line
@@ -78,6 +79,26 @@ def said_of_lost(rebuilt: Rebuilt) -> tuple[str, ...]:
             "way may be bought again"
         )
     return tuple(said)
+
+
+async def publish_rejudged(rejudged: Rejudged) -> None:
+    """Creates the artifact `dedupe`: which verdicts change, with a few examples of each change."""
+    rows = [
+        _row(f"{change.before} -> {change.after}, {change.count} in all", example.sha256, example.reason)
+        for change in rejudged.changes
+        for example in change.examples
+    ]
+    await _publish("dedupe", rows, said_of_rejudged(rejudged))
+
+
+def said_of_rejudged(rejudged: Rejudged) -> str:
+    """Sums up in one line what judging anew has changed, or would."""
+    changed = sum(change.count for change in rejudged.changes)
+    uncompared = f"; {rejudged.uncompared} could not be compared" if rejudged.uncompared else ""
+    return (
+        f"{rejudged.pictures} pictures, {rejudged.keepers} distinct{uncompared}: {changed} verdicts "
+        f"{'changed' if rejudged.is_applied else 'would change'}, {rejudged.same} say the same"
+    )
 
 
 def said_of_look(verified: Verified) -> str:

@@ -1,4 +1,4 @@
-"""The command that takes what people marked on a contact sheet into the archive."""
+"""The commands that take what people have decided into the archive."""
 
 import argparse
 import asyncio
@@ -6,19 +6,46 @@ from pathlib import Path
 from typing import Any
 
 from flows.cli.arguments import add_archive, command_of
+from flows.cli.images import IMAGE_HELP
 from flows.cli.screen import out, plain
-from flows.deciding import decide
-from tasks.decided import TakenIn
+from flows.deciding import decide, not_duplicate, restore
+from tasks.decided import Ruled, TakenIn
 from tasks.shown import one_line
 
 MOST_LETTERS = 80
+DIGITS = 12
 
 
 def add_to(commands: Any) -> None:
-    """Adds `decide`."""
+    """Adds `decide`, `restore` and `not-duplicate`."""
     command = command_of(commands, "decide", "take decisions files of a contact sheet into the archive", _decide)
     command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="saved by a contact sheet: press S on it")
     add_archive(command)
+    command = command_of(commands, "restore", "make a duplicate or a rejected picture a keeper again", _restore)
+    command.add_argument("image", metavar="IMAGE", help=IMAGE_HELP)
+    add_archive(command)
+    command = command_of(commands, "not-duplicate", "say that two pictures are no duplicates, for ever", _tell_apart)
+    command.add_argument("one", metavar="IMAGE", help=IMAGE_HELP)
+    command.add_argument("other", metavar="IMAGE", help="the other one")
+    add_archive(command)
+
+
+def _restore(options: argparse.Namespace) -> int:
+    _show(asyncio.run(restore(options.image, options.archive)))
+    return 0
+
+
+def _tell_apart(options: argparse.Namespace) -> int:
+    _show(asyncio.run(not_duplicate(options.one, options.other, options.archive)))
+    return 0
+
+
+def _show(ruled: Ruled) -> None:
+    named = " and ".join(sha256[:DIGITS] for sha256 in ruled.ruling.images)
+    said = "is a keeper" if ruled.ruling.kind == "restored" else "are no duplicates of each other"
+    verdicts = f"{ruled.changed_verdicts} verdict{'' if ruled.changed_verdicts == 1 else 's'} changed"
+    known = "" if ruled.is_new else " (known before)"
+    out.print(f"{named} {said}{known}: {verdicts}. Later runs of all campaigns follow it.")
 
 
 def _decide(options: argparse.Namespace) -> int:

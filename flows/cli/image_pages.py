@@ -103,7 +103,7 @@ def _facts_of(provenance: Provenance) -> Iterator[tuple[str, str]]:
 def _said(decision: Said) -> str:
     stars = "" if decision.stars is None else f", {decision.stars} stars"
     note = f": {decision.note}" if decision.note else ""
-    where = f"{decision.campaign} · edition {decision.edition}"
+    where = f"{decision.campaign} · edition {decision.edition}" if decision.campaign else "all campaigns"
     return f"{decision.decided_at:%Y-%m-%d %H:%M} UTC, {where}: {decision.what}{stars} (by {decision.by}){note}"
 
 

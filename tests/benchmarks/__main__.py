@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.benchmarks import archive, campaign
+from tests.benchmarks import archive, campaign, ingest
 
-BENCHMARKS = {"campaign": campaign.main, "archive": archive.main}
+BENCHMARKS = {"campaign": campaign.main, "archive": archive.main, "ingest": ingest.main}
 
 
 def main(names: list[str]) -> int:

@@ -8,14 +8,17 @@ import pytest
 from blocks.archive.catalogue import VerdictRow
 from blocks.archive.layout import object_key
 from blocks.archive.ledger import LedgerEntry
+from blocks.archive.signatures import Signature
 from blocks.errors import ArchiveError, BriefError
-from tasks.archive import archive, archived_images, find_image, images_of_others, read_record
+from tasks.archive import archive, archived_images, find_image, images_of_others, read_record, signed_anew
 from tasks.dedupe import Known
 from tasks.generate import collect
 from tasks.models import RECORD_FORMAT, ImageRecord, Shot, Verdict
-from tasks.near import FINGERPRINT_RULE
 from tasks.purchase import Purchase
+from tasks.records import catalogue_entry
+from tasks.signature import SIGNATURE_RULE, signature_row
 from tasks.studio import Studio
+from tests.tasks.rows import row_of, signature_of
 
 OpenStudio = Callable[..., AbstractAsyncContextManager[Studio]]
 ImageOf = Callable[..., ImageRecord]
@@ -102,13 +105,13 @@ async def test_new_images_are_held_against_those_of_others(studio_with: OpenStud
         expected = (
             Known(
                 sha256=first[0].sha256,
-                fingerprint=first[0].checks.fingerprint,
+                signature=signature_row(first[0].checks)[1],
                 parent_sha256=None,
                 is_keeper=True,
             ),
             Known(
                 sha256=second[0].sha256,
-                fingerprint=second[0].checks.fingerprint,
+                signature=signature_row(second[0].checks)[1],
                 parent_sha256=None,
                 is_keeper=False,
             ),
@@ -119,6 +122,17 @@ async def test_new_images_are_held_against_those_of_others(studio_with: OpenStud
             *(each.sha256 for each in expected),
             own[0].sha256,
         ]
+
+
+async def test_an_image_that_was_signed_anew_is_told_with_its_new_signature(studio: Studio, image_of: ImageOf) -> None:
+    """Its record, which is never written again, has the old one; an image whose record is up to date is not asked."""
+    old, row = image_of(), row_of(range(3))
+    new = image_of(sha256="c" * 64, checks=old.checks.model_copy(update={"signature": signature_of()}))
+    await studio.archive.catalogue.add([catalogue_entry(old), catalogue_entry(new)])
+    await studio.archive.catalogue.put_signatures([Signature(old.sha256, SIGNATURE_RULE, row)])
+
+    expected = Known(sha256=old.sha256, signature=row, parent_sha256=None, is_keeper=False)
+    assert await signed_anew([old, new], studio) == (expected,)
 
 
 async def test_an_image_that_another_bought_belongs_to_who_uses_it(studio_with: OpenStudio, shot_of: ShotOf) -> None:
@@ -136,6 +150,7 @@ async def test_members_and_verdicts_are_written_down(studio: Studio, shot_of: Sh
     shots = [shot_of("one", position=0), shot_of("two", position=1)]
     (one,), (two,) = [await made(shot, studio) for shot in shots]
     near = Verdict(sha256=two.sha256, kind="duplicate", keeper_sha256=one.sha256, distance_bits=9, reason="near")
+    near = near.model_copy(update={"rule": "nearer than 27"})
     assert await archive.fn(shots, [keeper(one), near], studio) == 2
 
     catalogue = studio.archive.catalogue
@@ -149,7 +164,7 @@ async def test_members_and_verdicts_are_written_down(studio: Studio, shot_of: Sh
         keeper_sha256=one.sha256,
         distance_bits=9,
         reason="near",
-        rule=FINGERPRINT_RULE,
+        rule="nearer than 27",
     )
     assert rows[one.sha256].kind == "keeper"
     await archive.fn(shots, [keeper(two)], studio)

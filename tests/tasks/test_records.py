@@ -5,11 +5,14 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
+from PIL import Image
 
 from tasks.archive import read_record
 from tasks.measured import Quality
 from tasks.models import RECORD_FORMAT, ImageRecord
+from tasks.near import FINGERPRINT_RULE
 from tasks.records import SCHEMA_FILE, catalogue_entry, record_schema
+from tasks.signature import SIGNATURE_RULE, packed, sign
 
 ImageOf = Callable[..., ImageRecord]
 STORED = Path(__file__).parent / "stored"
@@ -46,6 +49,15 @@ def test_a_record_of_a_former_format_is_read(path: Path) -> None:
         assert (record.checks.pixels_sha256, record.checks.quality, record.checks.flags) == (None, None, ())
         assert (record.checks.content_credentials, record.checks.credentials_state) == (None, None)
     assert catalogue_entry(record).parent_sha256 == written["parent_sha256"]
+
+
+def test_the_row_holds_the_signature(image_of: ImageOf, make_picture: Callable[..., Image.Image]) -> None:
+    """In the form that is read by the million; of an old record, its fingerprint alone, by the rule of fingerprints."""
+    old, signature = image_of(), sign(make_picture())
+    new = old.model_copy(update={"checks": old.checks.model_copy(update={"signature": signature})})
+    found = [(row.signature_rule, row.signature) for row in (catalogue_entry(old), catalogue_entry(new))]
+
+    assert found == [(FINGERPRINT_RULE, bytes(24)), (SIGNATURE_RULE, packed(signature))]
 
 
 def test_a_record_of_today_keeps_the_schema(image_of: ImageOf) -> None:

@@ -1,0 +1,179 @@
+"""What it costs to take pictures into an archive, beside `cp`, `sync` and `sha256sum` on the same files.
+
+`python -m tests.benchmarks ingest`
+
+Each pair runs the peer and ours in turn on the same pictures (the sandbox's PNGs, 1024x1024), into new folders of the
+same disk. *sealed*: read, hashed, put durably, and a row in the catalogue; one at a time. *through the gate*: all that
+a paid picture goes through on its way in, with two threads for the decoding: structure, full decode, hash of the
+pixels, signature, quality, content credentials, thumbnail and record.
+"""
+
+import asyncio
+import hashlib
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from blocks.archive.archive import Archive, open_archive
+from blocks.archive.catalogue import CatalogueEntry
+from blocks.archive.layout import object_key, record_key, thumbnail_key
+from blocks.provider import PictureRequest
+from deployments.sandbox.pictures.recipe import Recipe
+from deployments.sandbox.pictures.studio import render
+from tasks.checks import Examined
+from tasks.gate.admit import Expected, admit
+from tasks.models import ImageRecord, Prompt
+from tasks.provenance.noting import with_credentials
+from tasks.provenance.views import marked_thumbnail
+from tasks.records import catalogue_entry
+
+PICTURES = 64
+PAIRS = 5
+SIDE_PX = 1024
+DECODING_THREADS = 2
+
+Ingest = Callable[[list[Path], Archive], Awaitable[None]]
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="kleinbild-ingest-") as folder:
+        pictures = drawn(Path(folder) / "pictures")
+        seconds: dict[str, list[float]] = {"cp + sync + sha256sum": [], "sealed": [], "through the gate": []}
+        for number in range(PAIRS):
+            place = Path(folder) / str(number)
+            place.mkdir()
+            subprocess.run(["sync"], check=True)
+            seconds["cp + sync + sha256sum"].append(copied(pictures, place / "copies"))
+            for name, ingest in (("sealed", seal), ("through the gate", pass_gate)):
+                seconds[name].append(asyncio.run(timed(ingest, pictures, place / name.replace(" ", "-"))))
+            shutil.rmtree(place)
+        report(pictures, seconds)
+
+
+def drawn(folder: Path) -> list[Path]:
+    """Pictures of the sandbox, as its provider would send them."""
+    folder.mkdir()
+    paths = []
+    for seed in range(PICTURES):
+        recipe = Recipe(prompt="a blue teapot on a wooden table", seed=seed, width_px=SIDE_PX, height_px=SIDE_PX)
+        path = folder / f"{seed:04}.png"
+        path.write_bytes(render(recipe, []))
+        paths.append(path)
+    return paths
+
+
+def copied(pictures: list[Path], folder: Path) -> float:
+    """The peer: what a careful person does by hand, in three commands for all files."""
+    folder.mkdir()
+    begun = time.perf_counter()
+    subprocess.run(["cp", *pictures, folder], check=True)
+    subprocess.run(["sync", "--file-system", folder], check=True)
+    subprocess.run(["sha256sum", *sorted(folder.iterdir())], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begun
+
+
+async def timed(ingest: Ingest, pictures: list[Path], root: Path) -> float:
+    async with open_archive(str(root)) as archive:
+        begun = time.perf_counter()
+        await ingest(pictures, archive)
+        seconds = time.perf_counter() - begun
+        if (count := await archive.catalogue.count()) != len(pictures):
+            raise SystemExit(f"{count} of {len(pictures)} pictures are in the catalogue.")
+    return seconds
+
+
+async def seal(pictures: list[Path], archive: Archive) -> None:
+    entries = []
+    for path in pictures:
+        data = path.read_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        await archive.store.put_if_absent(object_key(sha256), data)
+        entries.append(row_of(sha256, len(data)))
+    await archive.catalogue.add(entries)
+
+
+def row_of(sha256: str, size_bytes: int) -> CatalogueEntry:
+    """A row of what is known without looking at the picture."""
+    return CatalogueEntry(
+        sha256=sha256,
+        size_bytes=size_bytes,
+        media_type="image/png",
+        width_px=SIDE_PX,
+        height_px=SIDE_PX,
+        shot_key=sha256,
+        provider="scenario",
+        model="klein",
+        prompt="",
+        seed=None,
+        campaign="bench",
+        edition="1",
+        step=0,
+        made_at=datetime.now(UTC),
+        record_json="{}",
+    )
+
+
+async def pass_gate(pictures: list[Path], archive: Archive) -> None:
+    decoding = asyncio.Semaphore(DECODING_THREADS)
+
+    async def bring_in(path: Path) -> ImageRecord:
+        async with decoding:
+            data = path.read_bytes()
+            examined = await asyncio.to_thread(examine_paid, data)
+        record = record_of(data, examined)
+        await archive.store.put_if_absent(object_key(record.sha256), data)
+        await archive.store.put_if_absent(record_key(record.sha256), record.model_dump_json(indent=1).encode())
+        await archive.store.put_if_absent(thumbnail_key(record.sha256), marked_thumbnail(examined.thumbnail, record))
+        return record
+
+    records = await asyncio.gather(*(bring_in(path) for path in pictures))
+    await archive.catalogue.add([catalogue_entry(record) for record in records])
+
+
+def examine_paid(data: bytes) -> Examined:
+    expected = Expected(declared_type="image/png", width_px=SIDE_PX, height_px=SIDE_PX)
+    examined = admit(data, expected, "The picture")
+    return examined._replace(checks=with_credentials(examined.checks, data))
+
+
+def record_of(data: bytes, examined: Examined) -> ImageRecord:
+    sha256 = hashlib.sha256(data).hexdigest()
+    return ImageRecord(
+        sha256=sha256,
+        shot_key=sha256,
+        provider="scenario",
+        sandbox=True,
+        job_id="job",
+        output_index=0,
+        request=PictureRequest(model="klein", prompt="a pot", seed=1),
+        prompt=Prompt(text="a pot", template="a pot"),
+        step=0,
+        parent_sha256=None,
+        references=(),
+        campaign="bench",
+        edition="1",
+        position=0,
+        cost=None,
+        checks=examined.checks,
+        made_at=datetime.now(UTC),
+    )
+
+
+def report(pictures: list[Path], seconds: dict[str, list[float]]) -> None:
+    size_mb = sum(path.stat().st_size for path in pictures) / len(pictures) / 1e6
+    print(f"{len(pictures)} PNGs of {SIDE_PX}x{SIDE_PX}, {size_mb:.2f} MB each; {PAIRS} rounds, each in turn")
+    print(f"{'':24}{'pictures/s':>12}{'ratio, median':>16}{'min':>8}{'max':>8}")
+    peer = seconds["cp + sync + sha256sum"]
+    for name, each in seconds.items():
+        ratios = [theirs / ours for theirs, ours in zip(peer, each, strict=True)]
+        speed = len(pictures) / statistics.median(each)
+        print(f"{name:24}{speed:>12.1f}{statistics.median(ratios):>16.2f}{min(ratios):>8.2f}{max(ratios):>8.2f}")
+
+
+if __name__ == "__main__":
+    main()
