@@ -15,6 +15,7 @@ from tasks.brief import Dedupe
 from tasks.change_limits import is_unchanged
 from tasks.grouping import COLOR_VARIANT, KEPT, Entrant, Merits, Pair, Placing, group
 from tasks.likeness import Alikeness
+from tasks.measured import HOW_IN_WORDS
 from tasks.models import ImageRecord, Verdict
 from tasks.near import FINGERPRINT_BITS
 from tasks.signature import SIGNATURE_RULE, signature_row
@@ -23,7 +24,6 @@ WORKERS = 2
 """Threads that compare; more of them hardly pay."""
 
 _DIGITS = 8
-_IN_WORDS = {"copy": "", "crop": ", cropped", "mirror": ", mirrored"}
 
 
 class Known(Frozen):
@@ -196,7 +196,7 @@ def _reason(placing: Placing, rule: Dedupe) -> str:
     if near is None:
         which = "other keeper" if rule.within_chain else "keeper of another chain"
         return placing.because or f"distinct: no {which} within {placing.threshold_bits} {of_192}"
-    twin = f"{(placing.leader or '')[:_DIGITS]}{_IN_WORDS[near.how]}: {near.distance_bits} {of_192}"
+    twin = f"{(placing.leader or '')[:_DIGITS]}{HOW_IN_WORDS[near.how]}: {near.distance_bits} {of_192}"
     if placing.follows:
         return f"duplicate of {twin}; keeper {placing.because}"
     if placing.because == COLOR_VARIANT:

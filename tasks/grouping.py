@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.leaders import Leaders, Nearest, Places
-from tasks.likeness import PLAIN_THRESHOLD_BITS, Alikeness, Likenesses, Resemblance, all_pairs
-from tasks.signature import are_color_variants, are_plain, unpacked_each
+from tasks.likeness import HOW, PLAIN_THRESHOLD_BITS, Alikeness, Likenesses, Resemblance, all_pairs
+from tasks.signature import are_color_variants, are_plain, mirrored_chroma, unpacked_each
 
 BLOCK = 1024
 """Pictures that are taken at first; each later block is as large as all before it. What is like a leader already is not
@@ -197,8 +197,14 @@ class _Grouping:
         for pair in np.flatnonzero(refused).tolist():
             names = (self._ordered[found.new[pair]].name, self._ordered[found.known[pair]].name)
             refused[pair] = frozenset(names) in self._apart
-        variants = are_color_variants(self._rows[found.new], self._rows[found.known]) & ~refused
+        variants = self._differ_in_colors(found) & ~refused
         return _Kinds(found.only(~refused & ~variants), found.only(variants), found.only(refused))
+
+    def _differ_in_colors(self, found: Likenesses) -> Picked:
+        """Holds the colours of pairs against each other, those of mirror images the other way round."""
+        known, is_mirrored = self._rows[found.known], found.how == HOW.index("mirror")
+        known["chroma"][is_mirrored] = mirrored_chroma(known["chroma"][is_mirrored])
+        return are_color_variants(self._rows[found.new], known)
 
     def _follows(self, places: Places) -> Picked:
         follows: Picked = (self._best.leaders[places] >= 0) & ~self._insists[places]

@@ -12,6 +12,9 @@ DriftFlag = Literal["no_change", "too_little", "too_much"]
 How = Literal["copy", "crop", "mirror"]
 """In what way one picture repeats another."""
 
+HOW_IN_WORDS: dict[How, str] = {"copy": "", "crop": ", cropped", "mirror": ", mirrored"}
+"""The same for people, at the end of what is said already."""
+
 FINGERPRINT_DIGITS = 48
 VIEWS = 10
 """The full picture, and a 3 x 3 grid of crops."""

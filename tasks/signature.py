@@ -106,6 +106,12 @@ def are_color_variants(ones: Packed, others: Packed, *, mirrored: bool | Bits = 
     return differ & known
 
 
+def mirrored_chroma(chroma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turns the colours of pictures into those of their mirror images. Shape (n, 32)."""
+    side = _CHROMA_SIDE_PX
+    return chroma.reshape(-1, side, side, 2)[:, :, ::-1].reshape(-1, 2 * side * side)
+
+
 def packed(signature: Signature) -> bytes:
     """Writes a signature in the form of `PACKED`."""
     figures = bytes((signature.detail, signature.gradient))

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from blocks.errors import KleinbildError
-from flows.cli import console, deciding, exporting, images, making, quarantine, upkeep
+from flows.cli import console, deciding, deduping, exporting, images, making, quarantine, upkeep
 from tasks.progress import Progress
 
 EXIT_CODES = """exit codes:
@@ -38,6 +38,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for group in (making, images, deciding, upkeep, quarantine, exporting):
+    for group in (making, images, deciding, deduping, upkeep, quarantine, exporting):
         group.add_to(commands)
     return parser

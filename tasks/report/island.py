@@ -52,6 +52,7 @@ class Item(Frozen):
     references: tuple[str, ...] = ()
     keeper: str = ""
     bits: int = 0
+    how: str = Field(default="", description="In what way it repeats its keeper, as `, mirrored`; none: as a copy.")
     reason: str = ""
     flags: tuple[str, ...] = ()
     stars: int = 0
@@ -150,7 +151,7 @@ def _verdict(frame: Frame) -> dict[str, object]:
     }
     if verdict is not None and verdict.kind != "keeper":
         facts |= {"bits": verdict.distance_bits, "reason": verdict.reason}
-        facts |= {"keeper": verdict.keeper_sha256} if verdict.kind == "duplicate" else {}
+        facts |= {"keeper": verdict.keeper_sha256, "how": frame.how} if verdict.kind == "duplicate" else {}
     return facts
 
 

@@ -12,7 +12,7 @@ from itertools import groupby, pairwise
 from typing import Literal
 
 from blocks.provider import Frozen
-from tasks.measured import Drift
+from tasks.measured import HOW_IN_WORDS, Drift
 from tasks.models import Balance, Cost, Failure, Flagged, ImageRecord, Prompt, ReferenceUse, Round, Verdict
 from tasks.opinions import Opinion
 from tasks.report.curve import YieldCurve, yield_curve
@@ -83,9 +83,15 @@ class Frame(Frozen):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The same in words."""
+        """The same in words; and that it is a keeper in other colours."""
         seen = () if self.image is None else self.image.checks.flags
-        return (*map(flag_in_words, seen), *(() if self.flagged is None else (self.flagged.reason,)))
+        variant = (self.verdict.reason,) if self.verdict is not None and self.verdict.is_color_variant else ()
+        return (*map(flag_in_words, seen), *(() if self.flagged is None else (self.flagged.reason,)), *variant)
+
+    @property
+    def how(self) -> str:
+        """In what way a duplicate repeats its keeper, after a number of bits: `, mirrored`; empty for a copy."""
+        return "" if self.verdict is None or self.verdict.how is None else HOW_IN_WORDS[self.verdict.how]
 
 
 class Repeats(Frozen):

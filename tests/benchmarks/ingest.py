@@ -4,8 +4,8 @@
 
 Each round runs the peer and ours in turn on the same pictures (the sandbox's, 1024x1024, with as much grain as makes
 PNGs of the 1.4 MB that klein's have), into new folders of the same disk. *sealed*: read, hashed, put durably, and a row
-in the catalogue; one at a time. *through the gate*: all that a paid picture goes through on its way in, with two threads
-for the decoding: structure, full decode, hash of the pixels, signature, quality, content credentials, thumbnail and
+in the catalogue; one at a time. *through the gate*: all that a paid picture goes through on its way in, two threads
+decoding: structure, full decode, hash of the pixels, signature, quality, content credentials, thumbnail and
 record.
 """
 

@@ -42,6 +42,7 @@ def test_these_are_deployed() -> None:
         "revise/on-demand",
         "reconcile/hourly",
         "verify/nightly",
+        "dedupe/on-demand",
         "export/on-demand",
     ]
 

@@ -215,6 +215,22 @@ def test_a_colour_variant_leads_those_of_its_colour() -> None:
     assert (placings[1].leader, placings[1].because) == ("a", "colour variant")
 
 
+def test_colours_of_a_mirror_image_are_compared_the_other_way_round() -> None:
+    """Red on the left and blue on the right is no other colour than blue on the left and red on the right."""
+    red_blue, blue_red = (f"{2 * '20' * 2 + 2 * 'c0' * 2}" * 4, f"{2 * 'c0' * 2 + 2 * '20' * 2}" * 4)
+    whole = signature_of(range(30), mirror=range(60, 90)).model_copy(update={"chroma": red_blue})
+    turned = signature_of(range(60, 90), mirror=range(30)).model_copy(update={"chroma": blue_red})
+    variant = turned.model_copy(update={"chroma": red_blue})
+    entrants = [Entrant(name, packed(each), name) for name, each in (("a", whole), ("b", turned), ("c", variant))]
+    placings = group(entrants, NORMAL)
+
+    assert [(each.follows, each.leader, each.because == "colour variant") for each in placings] == [
+        (False, None, False),
+        (True, "a", False),
+        (False, "a", True),
+    ]
+
+
 def test_a_chain_is_not_held_against_itself_and_a_parent_is_named() -> None:
     """Where every picture is a chain of its own, an edit follows the parent that it is like."""
     parent, edit = entrant("a"), entrant("b", 3, edits=1, parent="a")

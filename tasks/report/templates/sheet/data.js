@@ -3,7 +3,7 @@ const all = (selector, within = document) => [...within.querySelectorAll(selecto
 const one = (selector, within = document) => within.querySelector(selector);
 
 const TO_ROOT = "../../../";
-const NOTHING = { state: "keeper", lost: false, prompt: -1, text: -1, settings: -1, seed: -1, step: 0, made: "", job: "", parent: "", references: [], keeper: "", bits: 0, reason: "", flags: [], stars: 0, kept: false, changes: [], notes: [], changed: -1, shift: 0, heat: "" };
+const NOTHING = { state: "keeper", lost: false, prompt: -1, text: -1, settings: -1, seed: -1, step: 0, made: "", job: "", parent: "", references: [], keeper: "", bits: 0, how: "", reason: "", flags: [], stars: 0, kept: false, changes: [], notes: [], changed: -1, shift: 0, heat: "" };
 const island = JSON.parse(one("#island").textContent);
 const items = island.items.map((item) => ({ ...NOTHING, ...item }));
 const places = new Map();

@@ -100,7 +100,7 @@ function verdictOn(item) {
   if (item.state !== "duplicate") return flags;
   const keeper = places.get(item.keeper);
   const link = keeper === undefined ? "an archived picture" : make("button", { type: "button", class: "link", "data-go": keeper }, items[keeper].label);
-  return [make("p", { class: "verdict" }, make("b", {}, `${item.bits} bit${item.bits === 1 ? "" : "s"}`), " from ", link, ...said), ...flags];
+  return [make("p", { class: "verdict" }, make("b", {}, `${item.bits} bit${item.bits === 1 ? "" : "s"}`), `${item.how} from `, link, ...said), ...flags];
 }
 
 function facts(item) {
