@@ -8,7 +8,7 @@ from tasks.thumbnails import LONG_SIDE_PX, thumbnail_of
 
 
 @pytest.mark.parametrize(
-    ("size_px", "expected_px"), [((1600, 800), (480, 240)), ((800, 1600), (240, 480)), ((30, 20), (30, 20))]
+    ("size_px", "expected_px"), [((1600, 800), (512, 256)), ((800, 1600), (256, 512)), ((30, 20), (30, 20))]
 )
 def test_a_thumbnail_is_a_jpeg_of_bounded_size(size_px: tuple[int, int], expected_px: tuple[int, int]) -> None:
     """The long side is bounded, the shape is kept, and small pictures are not blown up."""
@@ -66,5 +66,5 @@ def test_a_large_picture_of_any_mode_is_shrunk(mode: str) -> None:
     picture = picture or Image.new("RGB", (2000, 1000), "white").convert(mode)
 
     with Image.open(io.BytesIO(thumbnail_of(picture))) as thumbnail:
-        assert thumbnail.size == (480, 240)
+        assert thumbnail.size == (512, 256)
         assert np.asarray(thumbnail).min() > 150
