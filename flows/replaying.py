@@ -18,6 +18,7 @@ from flows.opening import DEFAULT_CURRENCY, DEFAULT_EDITION
 from flows.runnable import runnable
 from flows.showing import find
 from flows.stages import make_pictures
+from tasks.edition_file import put_verdicts
 from tasks.models import Cost, Failure, ImageRecord, Shot
 from tasks.replay import Comparison, compare, replay_campaign, shot_of, verdict_on
 from tasks.studio import Studio, open_studio
@@ -144,10 +145,10 @@ async def replay(
 
 
 async def _archive(original: ImageRecord, shot: Shot, compared: tuple[Comparison, ...], studio: Studio) -> None:
-    run, catalogue = studio.run, studio.archive.catalogue
+    run, archive = studio.run, studio.archive
     repeats = [verdict_on(original, each) for each in compared if not each.has_same_bytes]
-    await catalogue.add_members(run.campaign, run.edition, [(shot.key, shot.position, shot.step)])
-    await catalogue.put_verdicts(run.campaign, run.edition, repeats)
+    await archive.catalogue.add_members(run.campaign, run.edition, [(shot.key, shot.position, shot.step)])
+    await put_verdicts(run.campaign, run.edition, repeats, archive)
 
 
 @asynccontextmanager

@@ -19,7 +19,9 @@ async def make_rounds(
     """Generates in rounds. A run that was stopped goes the same way again, up to where it has to buy.
 
     What people decided on the pictures does not count here: whether a picture is distinct is not a matter of taste,
-    and a run that is taken up after its review must not buy others in the place of those that were rejected.
+    and a run that is taken up after its review must not buy others in the place of those that were rejected. Nor does
+    what other campaigns have put into the archive since: it would make repeats of pictures that were distinct when they
+    were bought, and the same brief would buy others in their place. The verdicts at the end take both into account.
 
     Args:
         brief: How pictures are generated, and what counts as a repeat.
@@ -55,7 +57,8 @@ async def make_rounds(
 
 async def _distinct_by_shot(brief: Brief, made: Made, studio: Studio) -> Mapping[str, int]:
     """Counts the distinct pictures that came of each shot."""
-    verdicts = await judge_images(brief, made, studio, heeds_people=False)
+    began_at = min((image.made_at for image in made.images), default=None)
+    verdicts = await judge_images(brief, made, studio, heeds_people=False, made_before=began_at)
     distinct = {verdict.sha256 for verdict in verdicts if verdict.kind == "keeper"}
     shot_of = {image.sha256: image.shot_key for image in reversed(made.images)}  # of equal bytes, the first one's
     return Counter(shot_of[sha256] for sha256 in distinct)

@@ -136,7 +136,12 @@ async def _buy_and_collect(shot: Shot, entry: LedgerEntry | None, studio: Studio
 
 
 async def judge_images(
-    brief: RevisionBrief, made: Made, studio: Studio, *, heeds_people: bool = True
+    brief: RevisionBrief,
+    made: Made,
+    studio: Studio,
+    *,
+    heeds_people: bool = True,
+    made_before: datetime | None = None,
 ) -> tuple[Verdict, ...]:
     """Tells keepers from duplicates, in the scope that the brief wants, and from what people have rejected.
 
@@ -145,8 +150,9 @@ async def judge_images(
         made: The images.
         studio: Everything that the run holds open.
         heeds_people: False judges as if nobody had ever decided anything on this edition.
+        made_before: Of the archive, only what is older than this counts.
     """
-    others = await images_of_others(studio) if brief.dedupe.scope == "archive" else ()
+    others = await images_of_others(studio, made_before) if brief.dedupe.scope == "archive" else ()
     archived = (*await signed_anew(made.images, studio), *others)
     wishes = await wishes_of(studio) if heeds_people else Wishes()
     return await dedupe(made.images, archived, brief.dedupe, wishes)

@@ -5,6 +5,7 @@ The bytes and records are there already, from the moment they were paid for (`ta
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -61,10 +62,17 @@ async def _kept(sha256s: Iterable[str], studio: Studio) -> dict[str, ImageRecord
     return {each.sha256: read_record(each.record_json) for each in there}
 
 
-async def images_of_others(studio: Studio) -> tuple[Known, ...]:
-    """Lists what new images are held against: all of the archive but what belongs to this campaign and edition."""
+async def images_of_others(studio: Studio, made_before: datetime | None = None) -> tuple[Known, ...]:
+    """Lists what new images are held against: all of the archive but what belongs to this campaign and edition.
+
+    Args:
+        studio: The archive, and the campaign and edition.
+        made_before: Leaves out what is not older than this.
+    """
     run = studio.run
-    signed = await studio.archive.catalogue.signatures(exclude_campaign=run.campaign, exclude_edition=run.edition)
+    signed = await studio.archive.catalogue.signatures(
+        exclude_campaign=run.campaign, exclude_edition=run.edition, made_before=made_before
+    )
     return tuple(
         Known(
             sha256=each.sha256,

@@ -3,13 +3,11 @@
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from pydantic import BaseModel, ValidationError
-
 from blocks.archive.archive import Archive
 from blocks.archive.catalogue import VerdictRow
 from blocks.archive.layout import decision_key
 from blocks.archive.store import Store
-from blocks.errors import ArchiveError, BriefError
+from blocks.errors import BriefError
 from blocks.provider import Frozen
 from tasks.decision_file import DecisionFile
 from tasks.dedupe import Wishes
@@ -20,16 +18,11 @@ from tasks.review import DECISION_FORMAT, Decision, Standing
 from tasks.rulings import Ruling, Rulings, keep_rulings, restored, rulings_in
 from tasks.shown import one_line
 from tasks.studio import Studio
+from tasks.versioned import read_versioned
 
 _DIGITS = 20
 _NAMED = 3
 _NAME_SHOWN = 80
-
-
-class _Header(BaseModel):
-    """What a decision of any format says. What a later one adds is passed over, so that its number can be read."""
-
-    format: int
 
 
 class TakenIn(Frozen):
@@ -185,7 +178,9 @@ async def decisions_on(
         ArchiveError: As `decisions_of`.
     """
     prefix = decision_key(_edition_id(campaign, edition)).removesuffix(".json")
-    own = [await _read(key, store) async for key in store.list(f"{prefix}-")]
+    own = [
+        read_versioned(Decision, DECISION_FORMAT, key, await store.get(key)) async for key in store.list(f"{prefix}-")
+    ]
     rulings = await rulings_in(store) if rulings is None else rulings
     return (*own, *rulings.decisions_for(campaign, edition))
 
@@ -196,16 +191,3 @@ def _edition_id(campaign: str, edition: str) -> str:
 
 def _digest(*parts: str) -> str:
     return sha256_of("\n".join(parts).encode())[:_DIGITS]
-
-
-async def _read(key: str, store: Store) -> Decision:
-    data = await store.get(key)
-    try:
-        written = _Header.model_validate_json(data).format
-        if written > DECISION_FORMAT:
-            raise ArchiveError(
-                f"{key} has format {written}; this version reads formats up to {DECISION_FORMAT}: update Kleinbild."
-            )
-        return Decision.model_validate_json(data)
-    except ValidationError as error:
-        raise ArchiveError(f"{key} is damaged: bring it back from a backup, or remove it to forget it.") from error

@@ -104,9 +104,10 @@ def verdict_on(placing: Placing, rule: Dedupe, rejected: Mapping[str, str]) -> V
     if placing.name in rejected:
         return found.model_copy(update={"kind": "rejected", "reason": rejected[placing.name]})
     if not placing.follows or placing.resemblance is None:
-        return found.model_copy(update={"is_color_variant": placing.because == COLOR_VARIANT})
+        return found.model_copy(update={"is_color_variant": placing.has_other_colors})
     near = placing.resemblance
     repeats = {"keeper_sha256": placing.leader, "distance_bits": near.distance_bits, "how": near.how}
+    repeats["is_color_variant"] = placing.has_other_colors
     return found.model_copy(update={"kind": "duplicate", **repeats})
 
 
@@ -196,9 +197,12 @@ def _reason(placing: Placing, rule: Dedupe) -> str:
     if near is None:
         which = "other keeper" if rule.within_chain else "keeper of another chain"
         return placing.because or f"distinct: no {which} within {placing.threshold_bits} {of_192}"
-    twin = f"{(placing.leader or '')[:_DIGITS]}{HOW_IN_WORDS[near.how]}: {near.distance_bits} {of_192}"
+    twin = f"{(placing.leader or '')[:_DIGITS]}{HOW_IN_WORDS[near.how]}"
+    apart = f"{near.distance_bits} {of_192}"
     if placing.follows:
-        return f"duplicate of {twin}; keeper {placing.because}"
+        tinted = ", tinted" if placing.has_other_colors else ""
+        return f"duplicate of {twin}{tinted}: {apart}; keeper {placing.because}"
+    twin = f"{twin}: {apart}"
     if placing.because == COLOR_VARIANT:
         return f"colour variant of {twin}"
     return f"{placing.because}, although like {twin}" if placing.because == KEPT else f"{placing.because} from {twin}"

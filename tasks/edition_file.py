@@ -6,8 +6,6 @@ which pictures repeat others nor that a campaign shares shots that another one b
 
 from collections.abc import AsyncIterator, Iterable
 
-from pydantic import ValidationError
-
 from blocks.archive.archive import Archive
 from blocks.archive.catalogue import Member, VerdictRow
 from blocks.archive.layout import edition_key
@@ -15,6 +13,7 @@ from blocks.archive.store import Store
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
 from tasks.models import sha256_of
+from tasks.versioned import read_versioned
 
 EDITION_FORMAT = 1
 """Version of these files. It only grows."""
@@ -42,18 +41,22 @@ async def put_verdicts(campaign: str, edition: str, given: Iterable[VerdictRow],
     await archive.catalogue.put_verdicts(campaign, edition, verdicts)
     members = await archive.catalogue.members_of(campaign, edition)
     file = EditionFile(campaign=campaign, edition=edition, members=members, verdicts=verdicts)
-    key = edition_key(sha256_of(f"{campaign}\n{edition}".encode())[:_DIGITS])
-    await archive.store.put(key, f"{file.model_dump_json(indent=1)}\n".encode())
+    await archive.store.put(file_key(campaign, edition), f"{file.model_dump_json(indent=1)}\n".encode())
 
 
-async def edition_files(store: Store) -> AsyncIterator[tuple[str, EditionFile | None]]:
-    """Reads the files of all editions, each with its key; None for one that cannot be read.
+def file_key(campaign: str, edition: str) -> str:
+    """Key of the file of an edition."""
+    return edition_key(sha256_of(f"{campaign}\n{edition}".encode())[:_DIGITS])
+
+
+async def edition_files(store: Store) -> AsyncIterator[tuple[str, EditionFile | str]]:
+    """Reads the files of all editions, each with its key; for one that cannot be read, why.
 
     Raises:
         ArchiveError: The store cannot be listed.
     """
     async for key in store.list("editions/"):
         try:
-            yield key, EditionFile.model_validate_json(await store.get(key))
-        except (ArchiveError, ValidationError):
-            yield key, None
+            yield key, read_versioned(EditionFile, EDITION_FORMAT, key, await store.get(key))
+        except ArchiveError as error:
+            yield key, str(error)

@@ -51,7 +51,7 @@ class Member(Frozen):
     because: str = ""
     """Why the keeper is the keeper; empty for the keeper itself."""
     is_color_variant: bool = False
-    """Like the keeper in gray: kept, and named beside it."""
+    """Like the keeper in gray, in much other colours: kept, and named beside it."""
 
 
 class FolderGroup(Frozen):

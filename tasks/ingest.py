@@ -82,7 +82,8 @@ async def _keep(
     studio: Studio,
 ) -> ImageRecord:
     sha256 = sha256_of(picture.data)
-    parent = shot.parent_sha256
+    store, parent = studio.archive.store, shot.parent_sha256
+    await store.put_if_absent(object_key(sha256), picture.data)  # before anything is measured: it was paid for
     record = ImageRecord(
         sha256=sha256,
         shot_key=shot.key,
@@ -104,8 +105,6 @@ async def _keep(
         drift=None if parent is None else await drift_from(parent, examined.small, studio),
         made_at=datetime.now(UTC),
     )
-    store = studio.archive.store
-    await store.put_if_absent(object_key(sha256), picture.data)
     await store.put_if_absent(record_key(sha256), record.model_dump_json(indent=1).encode())
     await store.put_if_absent(thumbnail_key(sha256), marked_thumbnail(examined.thumbnail, record))
     return record

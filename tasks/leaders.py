@@ -71,6 +71,10 @@ class Nearest:
         self._distances_bits[new[nearer]] = distance_bits[nearer]
         self._hows[new[nearer]] = how[nearer]
 
+    def found(self, places: Places) -> Likenesses:
+        """Says again what is known of places that have a leader."""
+        return Likenesses(places, self.leaders[places], self._distances_bits[places], self._hows[places])
+
     def resemblance(self, place: int) -> Resemblance:
         """How near the leader of one place is, and in what way."""
         return Resemblance(int(self._distances_bits[place]), HOW[self._hows[place]])

@@ -150,7 +150,7 @@ class Verdict(Frozen):
     keeper_sha256: str = Field(description="The image itself, or the one that it repeats.")
     distance_bits: int = Field(ge=0, description="Bits of 192 that differ from the keeper.")
     how: How | None = Field(default=None, description="In what way a duplicate repeats its keeper; null: it is none.")
-    is_color_variant: bool = Field(default=False, description="A keeper like another one, in other colours.")
+    is_color_variant: bool = Field(default=False, description="Like another one in gray, in other colours.")
     reason: str
     rule: str = Field(default="", description="Signature, threshold and options that it was found by.")
 

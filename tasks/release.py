@@ -85,9 +85,7 @@ async def _find(name: str, archive: Archive) -> str:
     wanted = name.strip().lower()
     found = [sha256 async for sha256, _ in notes_in(archive.store) if sha256.startswith(wanted)]
     if not wanted or not found:
-        raise BriefError(
-            f"Nothing in quarantine begins with {name!r}: `python -m flows quarantine` lists it."
-        )
+        raise BriefError(f"Nothing in quarantine begins with {name!r}: `python -m flows quarantine` lists it.")
     if len(found) > 1:
         raise BriefError(f"{name!r} names {len(found)} pictures in quarantine: give more digits.")
     return found[0]

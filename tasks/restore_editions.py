@@ -11,7 +11,7 @@ from blocks.archive.catalogue import CatalogueEntry, VerdictRow
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
 from tasks.decided import as_decided, decisions_on
-from tasks.edition_file import EditionFile, edition_files, put_verdicts
+from tasks.edition_file import EditionFile, edition_files, file_key, put_verdicts
 from tasks.findings import Finding, FindingKind
 from tasks.grouping import KEPT
 from tasks.near import FINGERPRINT_RULE
@@ -38,6 +38,8 @@ async def restore_editions(
 ) -> RestoredEditions:
     """Puts back what editions consist of, and the verdicts there.
 
+    An edition whose file cannot be read now is left alone, for a rebuild when it can be read, or has been taken away.
+
     Args:
         archive: The open archive; the rows of all images are there already.
         of_records: The shots that records name, by edition: for editions that have no file.
@@ -49,12 +51,15 @@ async def restore_editions(
     findings: list[Finding] = []
     files: dict[Edition, EditionFile] = {}
     async for key, file in edition_files(archive.store):
-        if file is None:
-            findings.append(Finding(kind=FindingKind.UNREADABLE, key=key, detail="It is no file of an edition."))
+        if isinstance(file, str):
+            findings.append(Finding(kind=FindingKind.UNREADABLE, key=key, detail=file))
         else:
             files[file.campaign, file.edition] = file
+    unreadable = {finding.key for finding in findings}
     verdicts = unjudged = 0
     for edition in sorted(files.keys() | of_records.keys() | known):
+        if file_key(*edition) in unreadable:  # what it says is more than records do, and would be written over
+            continue
         stored = files.get(edition)
         if edition not in known:  # at once: half of an edition would pass for all of it
             named = of_records.get(edition, ()) if stored is None else stored.members

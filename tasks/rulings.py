@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from blocks.archive.layout import decision_key
 from blocks.archive.store import Store
-from blocks.errors import ArchiveError
 from blocks.provider import Frozen
 from tasks.grouping import Pair
 from tasks.models import sha256_of
 from tasks.review import Decision
+from tasks.versioned import read_versioned
 
 RULING_FORMAT = 1
 """Version of these files. It only grows; a reader refuses what is newer than itself."""
@@ -28,12 +28,6 @@ _PREFIX = "ruling-"
 _DIGITS = 20
 _READERS = 8
 _PICTURES = {"restored": 1, "not_duplicate": 2}
-
-
-class _Header(BaseModel):
-    """What a ruling of any format says. What a later one adds is passed over, so that its number can be read."""
-
-    format: int
 
 
 class Ruling(Frozen):
@@ -100,23 +94,11 @@ async def rulings_in(store: Store) -> Rulings:
 
     async def read(key: str) -> Ruling:
         async with readers:
-            return _read(key, await store.get(key))
+            return read_versioned(Ruling, RULING_FORMAT, key, await store.get(key))
 
     prefix = decision_key(_PREFIX).removesuffix(".json")
     found = await asyncio.gather(*[read(key) async for key in store.list(prefix)])
     return Rulings(all=tuple(sorted(found, key=lambda each: (each.decided_at, each.key))))
-
-
-def _read(key: str, data: bytes) -> Ruling:
-    try:
-        written = _Header.model_validate_json(data).format
-        if written > RULING_FORMAT:
-            raise ArchiveError(
-                f"{key} has format {written}; this version reads formats up to {RULING_FORMAT}: update Kleinbild."
-            )
-        return Ruling.model_validate_json(data)
-    except ValidationError as error:
-        raise ArchiveError(f"{key} is damaged: bring it back from a backup, or remove it to forget it.") from error
 
 
 def _as_decision(ruling: Ruling, campaign: str, edition: str) -> Decision:

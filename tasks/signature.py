@@ -90,26 +90,23 @@ def is_color_variant(one: Signature, other: Signature, *, mirrored: bool = False
     return bool(are_color_variants(unpacked(packed(one)), unpacked(packed(other)), mirrored=mirrored)[0])
 
 
-def are_color_variants(ones: Packed, others: Packed, *, mirrored: bool | Bits = False) -> Bits:
+def are_color_variants(
+    ones: Packed, others: Packed, *, mirrored: bool | Bits = False, levels: float = COLOR_VARIANT_LEVELS
+) -> Bits:
     """As `is_color_variant`, row by row; false where the colours of one are not known. Shape (n,).
 
     Args:
         ones: Shape (n,).
         others: Shape (n,).
         mirrored: Whether the pictures are alike as mirror images, so that their places are; of all, or shape (n,).
+        levels: By how much of 256 they differ at least, on average.
     """
     first, second = ones["chroma"].astype(np.int16), others["chroma"].astype(np.int16)
     known = first.any(axis=1) & second.any(axis=1)
     turned = second.reshape(-1, _CHROMA_SIDE_PX, _CHROMA_SIDE_PX, 2)[:, :, ::-1].reshape(second.shape)
     second = np.where(np.broadcast_to(mirrored, len(second))[:, np.newaxis], turned, second)
-    differ: Bits = np.abs(first - second).mean(axis=1) > COLOR_VARIANT_LEVELS
+    differ: Bits = np.abs(first - second).mean(axis=1) > levels
     return differ & known
-
-
-def mirrored_chroma(chroma: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turns the colours of pictures into those of their mirror images. Shape (n, 32)."""
-    side = _CHROMA_SIDE_PX
-    return chroma.reshape(-1, side, side, 2)[:, :, ::-1].reshape(-1, 2 * side * side)
 
 
 def packed(signature: Signature) -> bytes:

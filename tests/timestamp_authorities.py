@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
 @contextmanager
-def authority(status: int = 200) -> Iterator[tuple[str, list[tuple[str | None, bytes]]]]:
+def authority(status: int = 200, body: bytes = b"\x30\x00 stamped") -> Iterator[tuple[str, list[tuple[str | None, bytes]]]]:
     """An authority that answers all alike, and the questions that it was asked."""
     asked: list[tuple[str | None, bytes]] = []
 
@@ -18,7 +18,7 @@ def authority(status: int = 200) -> Iterator[tuple[str, list[tuple[str | None, b
             self.send_response(status)
             self.send_header("Content-Type", "application/timestamp-reply")
             self.end_headers()
-            self.wfile.write(b"\x30\x00 stamped")
+            self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             pass

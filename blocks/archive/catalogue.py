@@ -132,15 +132,21 @@ class Catalogue:
         return frozenset(await self._database.read(lambda connection: connection.scalars(select(images.c.sha256))))
 
     async def signatures(
-        self, *, exclude_campaign: str | None = None, exclude_edition: str | None = None
+        self,
+        *,
+        exclude_campaign: str | None = None,
+        exclude_edition: str | None = None,
+        made_before: datetime | None = None,
     ) -> tuple[Signed, ...]:
         """The signatures of all images that have one, by whatever rule, the oldest image first.
 
         Args:
             exclude_campaign: Leaves out the images that this campaign made or contains.
             exclude_edition: Leaves out only those of this edition of it.
+            made_before: Leaves out the images that are not older than this.
         """
-        return await self._read(select_signed(exclude_campaign, exclude_edition), lambda row: Signed(**row))
+        wanted = select_signed(exclude_campaign, exclude_edition, made_before)
+        return await self._read(wanted, lambda row: Signed(**row))
 
     async def put_signatures(self, made: Iterable[Signature]) -> None:
         """Signs images anew, each in the place of the signature that it had."""

@@ -3,6 +3,7 @@
 Knows bytes, and the name of the rule that made them, not what they mean.
 """
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import LargeBinary, Select, Text, and_, func, literal, not_, select
@@ -37,7 +38,9 @@ def select_images() -> Select[Any]:
     return select(images, rule, signature).select_from(joined)
 
 
-def select_signed(exclude_campaign: str | None, exclude_edition: str | None) -> Select[Any]:
+def select_signed(
+    exclude_campaign: str | None, exclude_edition: str | None, made_before: datetime | None = None
+) -> Select[Any]:
     """Selects the signatures of images, the oldest first; without those of a campaign, or of one edition of it.
 
     All that it asks of the images lies in the index `images_by_age`: the images themselves are not read.
@@ -49,6 +52,8 @@ def select_signed(exclude_campaign: str | None, exclude_edition: str | None) -> 
     ).join(signatures, signatures.c.sha256 == images.c.sha256)
     if exclude_campaign is not None:
         statement = _without(statement, exclude_campaign, exclude_edition)
+    if made_before is not None:
+        statement = statement.where(images.c.made_at < made_before)
     return statement.order_by(images.c.made_at, images.c.sha256)
 
 

@@ -9,6 +9,7 @@ import os
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -26,6 +27,9 @@ LONGER_SECONDS = 60.0
 """After this, a question that nobody waits for any more is given up."""
 
 MAX_QUESTION_BYTES = 100_000
+MAX_ANSWER_BYTES = 1_000_000
+"""Many times what a time stamp has, with all of its certificates."""
+
 QUERY_TYPE = "application/timestamp-query"
 
 _HERE = "127.0.0.1"
@@ -101,14 +105,29 @@ def _in_time(authority: str, question: bytes) -> _Answer:
 
 
 def _ask(authority: str, question: bytes) -> _Answer:
-    shown = _shown(authority)
+    shown, headers = _shown(authority), {"Content-Type": QUERY_TYPE}
     try:
-        answer = httpx.post(authority, content=question, headers={"Content-Type": QUERY_TYPE}, timeout=LONGER_SECONDS)
+        with httpx.stream("POST", authority, content=question, headers=headers, timeout=LONGER_SECONDS) as answer:
+            body = _read(answer)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         said = f"The time-stamp authority {shown} could not be asked: {type(error).__name__}."
         return _Answer(HTTPStatus.BAD_GATEWAY, "text/plain", b"", said)
+    if body is None:
+        said = f"The time-stamp authority {shown} sent too much, or too slowly, to be a time stamp."
+        return _Answer(HTTPStatus.BAD_GATEWAY, "text/plain", b"", said)
     failure = "" if answer.is_success else f"The time-stamp authority {shown} answered {answer.status_code}."
-    return _Answer(answer.status_code, answer.headers.get("Content-Type", ""), answer.content, failure)
+    return _Answer(answer.status_code, answer.headers.get("Content-Type", ""), body, failure)
+
+
+def _read(answer: httpx.Response) -> bytes | None:
+    """Reads an answer; None for one without end, in bytes or in time: httpx limits only the wait for each part."""
+    end_seconds = time.monotonic() + LONGER_SECONDS
+    body = b""
+    for part in answer.iter_bytes():
+        body += part
+        if len(body) > MAX_ANSWER_BYTES or time.monotonic() > end_seconds:
+            return None
+    return body
 
 
 def _shown(authority: str) -> str:

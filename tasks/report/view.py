@@ -85,7 +85,11 @@ class Frame(Frozen):
     def notes(self) -> tuple[str, ...]:
         """The same in words; and that it is a keeper in other colours."""
         seen = () if self.image is None else self.image.checks.flags
-        variant = (self.verdict.reason,) if self.verdict is not None and self.verdict.is_color_variant else ()
+        variant = (
+            (self.verdict.reason,)
+            if self.state == "keeper" and self.verdict is not None and self.verdict.is_color_variant
+            else ()
+        )
         return (*map(flag_in_words, seen), *(() if self.flagged is None else (self.flagged.reason,)), *variant)
 
     @property

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from blocks.archive.layout import CATALOGUE_FILE
 from blocks.errors import BriefError, BudgetExhausted, SetupError
 from blocks.provider import DownloadedPicture, Money
+from flows.care.rebuilding import rebuild
 from flows.cli import console, images
 from flows.cli.main import main
 from flows.replaying import price_of, replay, request_of
@@ -147,7 +149,10 @@ def test_a_person_is_told_the_price_and_asked(
 def test_what_was_made_again_repeats_the_image(
     result: CampaignResult, workplace: Workplace, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other bytes become an image of their own, as a repeat of the first, whose campaign finds what it had."""
+    """Other bytes become an image of their own, as a repeat of the first, whose campaign finds what it had.
+
+    Also when the database was lost: otherwise the replay would be an older picture that the image repeats.
+    """
     real = ingest.fetch
 
     async def turned(*arguments: Any) -> DownloadedPicture:
@@ -172,3 +177,10 @@ def test_what_was_made_again_repeats_the_image(
         replay(made.record.sha256, **workplace.terms)
     later = workplace.run(workplace.brief_with_edits(prompts="a red teapot"))
     assert (later.bought, later.images, later.verdicts) == (0, result.images, result.verdicts)
+
+    for file in workplace.archive.glob(f"{CATALOGUE_FILE}*"):
+        file.unlink()
+    rebuild(workplace.archive)
+    assert asyncio.run(show(made.record.sha256, workplace.archive)).verdicts == found.verdicts
+    at_last = workplace.run(workplace.brief_with_edits(prompts="a red teapot"))
+    assert (at_last.bought, at_last.images, at_last.verdicts) == (0, result.images, result.verdicts)

@@ -178,6 +178,26 @@ def test_what_people_reject_is_not_bought_again(repeating: Callable[[float], Pla
     assert (again.bought, again.rounds) == (0, first.rounds)
 
 
+def test_what_others_make_later_buys_nothing(repeating: Callable[[float], Place]) -> None:
+    """Another campaign fills the archive with repeats of what this one made: its rounds are as they were.
+
+    What was there before counts, as the archive is what new pictures are held against.
+    """
+    place = repeating(0.5)
+    terms: dict[str, Any] = {"prompts": "a {red|blue} {teapot|cat}", "generate": {**SMALL, "outputs": 1}}
+    brief = place.brief(6, **terms, min_yield=0, dedupe={"scope": "archive"})
+    first = place.run(brief)
+    place.run(place.brief(1, **terms, name="flood", seeds=8, seed=77, target_unique=None))
+    bought = place.ordered()
+
+    again = place.run(brief)
+    late = place.run(place.brief(4, **terms, name="late", seed=78, min_yield=1, dedupe={"scope": "archive"}))
+
+    assert (again.bought, again.rounds) == (0, first.rounds)
+    assert place.ordered()[: len(bought)] == bought
+    assert late.rounds[0].gained < late.rounds[0].paid
+
+
 async def test_a_plan_says_what_the_target_costs_at_the_least(repeating: Callable[[float], Place]) -> None:
     """It prices as many pictures as are wanted, and their edits, however few prompts there are; it buys nothing."""
     place = repeating(0.5)

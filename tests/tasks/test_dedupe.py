@@ -108,12 +108,18 @@ def _looks_like(image: ImageRecord, bits: range) -> Checks:
 
 
 def test_a_colour_variant_is_kept_and_called_so(image: ImageOf) -> None:
-    """Who asks for a red teapot and a blue one wants both; the same in gray and of unknown colours is a repeat."""
-    variant, old = judge([image(1), image(2, 3, hue=120), _unsigned(image(3, 4))], (), NORMAL)[1:]
+    """Who asks for a red teapot and a blue one wants both; of unknown colours it is a repeat, and with a tint."""
+    images = [image(1), image(2, 3, hue=113), _unsigned(image(3, 4)), image(4, hue=112), image(5, hue=106)]
+    variant, old, tinted, same = judge(images, (), NORMAL)[1:]
 
     said = "colour variant of 01010101: 3 of 192 bits"
     assert variant == keeper(2, said, is_color_variant=True)
     assert (old.kind, old.distance_bits) == ("duplicate", 1)
+    assert (tinted.is_color_variant, tinted.reason) == (
+        True,
+        "duplicate of 01010101, tinted: 0 of 192 bits; keeper has the smaller hash",
+    )
+    assert (same.kind, same.is_color_variant) == ("duplicate", False)
 
 
 def _unsigned(image: ImageRecord) -> ImageRecord:

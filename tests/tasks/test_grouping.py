@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.grouping import Entrant, Merits, Pair, Placing, group
+from tasks.grouping import OTHER_COLORS_LEVELS, Entrant, Merits, Pair, Placing, group
 from tasks.likeness import Alikeness, are_alike, resemblance
 from tasks.measured import Signature
 from tasks.signature import are_color_variants, packed, unpacked
@@ -74,9 +74,11 @@ def oracle(entrants: list[Entrant], apart: frozenset[Pair], alike: Alikeness) ->
     for each in sorted(entrants, key=lambda one: one.merits):
         near = []
         for place, leader in enumerate(led):
-            near_bits = resemblance(_signature(each), _signature(leader), alike).distance_bits
+            near_bits, how = resemblance(_signature(each), _signature(leader), alike)
             is_near = are_alike(rows[each.name], rows[leader.name], np.array([near_bits]), alike)[0]
-            is_variant = are_color_variants(rows[each.name], rows[leader.name])[0]
+            is_variant = are_color_variants(
+                rows[each.name], rows[leader.name], mirrored=how == "mirror", levels=OTHER_COLORS_LEVELS
+            )[0]
             told = frozenset((each.name, leader.name)) in apart
             if is_near and not is_variant and not told and leader.chain != each.chain:
                 near.append((near_bits, place, leader.name))

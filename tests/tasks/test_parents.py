@@ -6,9 +6,11 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from blocks.archive.layout import object_key, record_key
 from blocks.waiting import wait_until_final
+from tasks import ingest as ingest_module
 from tasks import parents
 from tasks.archive import read_record
 from tasks.ingest import ingest
@@ -86,3 +88,19 @@ async def test_an_edit_outlives_its_parent(
     assert [line.levelname for line in warnings.records] == ["WARNING"]
     assert warnings.messages[0].startswith("How far an edit went from its parent is not known: ")
     assert await drift_in_archive(str(shot.parent_sha256), record.sha256, studio) is None
+
+
+async def test_what_was_paid_is_kept_before_it_is_measured(
+    studio: Studio, edit_of: ShotOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever happens while an edit is measured, its bytes are in the archive by then."""
+    there: list[str] = []
+
+    async def measured(parent_sha256: str, edited: Image.Image, studio: Studio) -> None:
+        there.extend([key async for key in studio.archive.store.list("objects/")])
+
+    monkeypatch.setattr(ingest_module, "drift_from", measured)
+    shot = edit_of()
+    record = await edited(shot, studio)
+
+    assert there == sorted(object_key(each) for each in (str(shot.parent_sha256), record.sha256))

@@ -9,13 +9,15 @@ from sqlalchemy import create_engine, text
 
 from blocks.archive.archive import Archive, open_archive
 from blocks.archive.catalogue import Catalogue, VerdictRow
-from blocks.archive.layout import CATALOGUE_FILE, record_key
+from blocks.archive.layout import CATALOGUE_FILE, decision_key, record_key
 from blocks.archive.ledger import Reservation
 from blocks.archive.search import Search
-from tasks.edition_file import put_verdicts
+from tasks.decided import decision_id
+from tasks.edition_file import file_key, put_verdicts
 from tasks.findings import FindingKind
 from tasks.models import ImageRecord
 from tasks.rebuild import Rebuilt, rebuild
+from tasks.review import Decision
 from tests.tasks.upkeep import ImageOf, filled, keep, overwrite
 
 IMAGES = 700
@@ -223,3 +225,49 @@ async def test_what_the_database_knows_of_money_editions_and_verdicts_stays(
     assert await archive.ledger.get(images[0].shot_key) == before
     assert [member.shot_key for member in await archive.catalogue.members_of(*edition)] == ["chosen"]
     assert await archive.catalogue.verdicts_of(*edition) == tuple(newer)
+
+
+def rejection_of(image: ImageRecord) -> Decision:
+    return Decision(
+        campaign=image.campaign,
+        edition=image.edition,
+        step=0,
+        round=1,
+        question="Does this picture go on?",
+        shown=(image.sha256,),
+        rejected=(image.sha256,),
+        by="form",
+        run_id="0b1",
+        decided_at=image.made_at,
+    )
+
+
+@pytest.mark.parametrize("spoilt", [b"{", b'{"format": 2, "new": true}'])
+async def test_a_file_of_an_edition_that_cannot_be_read_is_not_written_over(
+    open_one: Callable[[], AbstractAsyncContextManager[Archive]], tmp_path: Path, image_of: ImageOf, spoilt: bytes
+) -> None:
+    """It may be a newer version's, or be there again tomorrow, and says more than records; it is told, and left alone.
+
+    Without it, the edition is made of the records.
+    """
+    async with open_one() as archive:
+        images = await filled(archive, image_of)
+        edition = (images[0].campaign, images[0].edition)
+        members = [(image.shot_key, image.position, image.step) for image in images]
+        await archive.catalogue.add_members(*edition, [*members, ("of another campaign", 9, 0)])
+        await judge(archive, *edition)
+        key = file_key(*edition)
+        whole = await archive.store.get(key)
+        overwrite(archive, key, spoilt)
+        rejected = rejection_of(images[0])
+        await archive.store.put(decision_key(decision_id(rejected)), rejected.model_dump_json().encode())
+    lose(tmp_path)
+    async with open_one() as archive:
+        rebuilt = await rebuild(archive)
+
+        assert [(each.kind, each.key) for each in rebuilt.findings] == [(FindingKind.UNREADABLE, key)]
+        assert await archive.store.get(key) == spoilt
+        overwrite(archive, key, whole)
+        await rebuild(archive)
+        assert len(await archive.catalogue.members_of(*edition)) == len(images) + 1
+        assert len(await archive.catalogue.verdicts_of(*edition)) == len(images)

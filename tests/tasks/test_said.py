@@ -10,6 +10,7 @@ from blocks.archive.layout import decision_key
 from tasks.again import Reprompt
 from tasks.decided import decision_id
 from tasks.review import Decision
+from tasks.rulings import keep_rulings, restored, told_apart
 from tasks.said import Said, said_about
 
 ONE, OTHER = "a" * 64, "b" * 64
@@ -80,3 +81,21 @@ async def test_a_damaged_decision_hides_no_other(store: FolderStore) -> None:
     await store.put_if_absent(decision_key("damaged"), b"{")
 
     assert [each.what for each in await said_about(ONE, store)] == ["kept"]
+
+
+async def test_what_is_said_for_all_campaigns_is_told_too(store: FolderStore) -> None:
+    """That a picture was restored, and that it is no duplicate of another one."""
+    await keep_rulings([restored(ONE, "command", AT), told_apart(OTHER, ONE, AT.replace(hour=11))], store)
+
+    assert await said_about(ONE, store) == (
+        Said(decided_at=AT, campaign="", edition="", what="restored", by="command"),
+        Said(
+            decided_at=AT.replace(hour=11),
+            campaign="",
+            edition="",
+            what="told apart",
+            by="command",
+            note=f"no duplicate of {OTHER}",
+        ),
+    )
+    assert [each.what for each in await said_about(OTHER, store)] == ["told apart"]

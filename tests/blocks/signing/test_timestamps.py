@@ -52,6 +52,16 @@ def test_an_authority_that_is_gone_is_told() -> None:
     assert relay.failure == "The time-stamp authority 127.0.0.1 could not be asked: ConnectError."
 
 
+def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An authority is somebody else's server: it fills no memory of ours."""
+    monkeypatch.setattr(timestamps, "MAX_ANSWER_BYTES", 100)
+    with authority(body=bytes(101)) as (url, _), open_relay(url) as relay:
+        answer = ask(relay.address)
+
+    assert (answer.status_code, answer.content) == (502, b"")
+    assert relay.failure == "The time-stamp authority 127.0.0.1 sent too much, or too slowly, to be a time stamp."
+
+
 def test_nobody_else_asks_by_this_way() -> None:
     """The path is drawn anew for each relay."""
     with authority() as (url, asked), open_relay(url) as relay:

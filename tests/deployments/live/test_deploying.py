@@ -43,6 +43,7 @@ def test_the_first_time_everything_is_created(first_words: str) -> None:
         "revise/on-demand": "",
         "reconcile/hourly": "every-hour is on",
         "verify/nightly": "every-night is on",
+        "dedupe/on-demand": "",
         "export/on-demand": "",
     }
     assert [remark for name, (_, remark) in done.items() if name.startswith("kleinbild: example")] == ["off"]

@@ -209,6 +209,22 @@ def test_words_that_changed_from_edit_to_edit_are_marked(studio: Any) -> None:
     assert "Change the light to <del>dusk</del><ins>&lt;neon&gt;</ins>; keep the pot.</p>" in page
 
 
+def test_a_repeat_says_in_what_way_it_is_one_and_a_colour_variant_what_of(studio: Any) -> None:
+    """Beside the bits, on the page and in the large view; a copy says nothing more."""
+    first = studio.add("a pot")
+    for way in ("copy", "crop", "mirror"):
+        studio.add("a pot", repeats=first, distance_bits=4)
+        studio.verdicts[-1] = studio.verdicts[-1].model_copy(update={"how": way})
+    studio.add("a pot")
+    said = {"is_color_variant": True, "reason": "colour variant of ab12cd34: 9 of 192 bits"}
+    studio.verdicts[-1] = studio.verdicts[-1].model_copy(update=said)
+    page = page_of(studio)
+
+    assert re.findall(r"<b>4 bits</b>(.*?) from 1<", page) == ["", ", cropped", ", mirrored"]
+    assert [item.get("how", "") for item in Reader(page).island["items"]] == ["", "", ", cropped", ", mirrored", ""]
+    assert '<p class="verdict flag">colour variant of ab12cd34: 9 of 192 bits</p>' in page
+
+
 def test_the_island_says_everything_once(studio: Any) -> None:
     """Shared texts stand in tables; what is left at its default is not written."""
     style = ReferenceUse(role="style", sha256="d" * 64)
