@@ -8,7 +8,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
 @contextmanager
-def authority(status: int = 200, body: bytes = b"\x30\x00 stamped") -> Iterator[tuple[str, list[tuple[str | None, bytes]]]]:
+def authority(
+    status: int = 200, body: bytes = b"\x30\x00 stamped"
+) -> Iterator[tuple[str, list[tuple[str | None, bytes]]]]:
     """An authority that answers all alike, and the questions that it was asked."""
     asked: list[tuple[str | None, bytes]] = []
 
