@@ -34,14 +34,22 @@ class EditionFile(Frozen):
 async def put_verdicts(campaign: str, edition: str, given: Iterable[VerdictRow], archive: Archive) -> None:
     """Replaces all verdicts of an edition of a campaign: in the catalogue, and in the edition's file.
 
+    Of two runs that do so at once, the catalogue has what the later one says; the file says the same in the end.
+
     Raises:
         ArchiveError: A verdict belongs to another edition, or the archive cannot be written.
     """
-    verdicts = tuple(given)
-    await archive.catalogue.put_verdicts(campaign, edition, verdicts)
+    await archive.catalogue.put_verdicts(campaign, edition, given)
+    written, known = None, await _known(campaign, edition, archive)
+    while written != known:  # somebody else wrote between the question and the answer
+        await archive.store.put(file_key(campaign, edition), f"{known.model_dump_json(indent=1)}\n".encode())
+        written, known = known, await _known(campaign, edition, archive)
+
+
+async def _known(campaign: str, edition: str, archive: Archive) -> EditionFile:
     members = await archive.catalogue.members_of(campaign, edition)
-    file = EditionFile(campaign=campaign, edition=edition, members=members, verdicts=verdicts)
-    await archive.store.put(file_key(campaign, edition), f"{file.model_dump_json(indent=1)}\n".encode())
+    verdicts = await archive.catalogue.verdicts_of(campaign, edition)
+    return EditionFile(campaign=campaign, edition=edition, members=members, verdicts=verdicts)
 
 
 def file_key(campaign: str, edition: str) -> str:

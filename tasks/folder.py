@@ -71,7 +71,7 @@ class FolderReport(Frozen):
     groups: tuple[FolderGroup, ...]
     """Of more than one picture, in the order of their keepers' paths."""
     skipped: int
-    """Files of other kinds."""
+    """Files of other kinds, and links to pictures that are listed themselves."""
     broken: tuple[Broken, ...]
 
     @property
@@ -100,6 +100,8 @@ async def look_through(
     on_placed: Callable[[int, int], None] = lambda done, due: None,
 ) -> FolderReport:
     """Finds the near-duplicates in a folder, and in those below it; links to folders are not followed.
+
+    Links to pictures that are listed themselves are skipped.
 
     Args:
         folder: Where to look.
@@ -153,7 +155,16 @@ def _listed(folder: Path) -> _Listing:
         called = [name for name in names if name.lower().endswith(SUFFIXES)]
         paths += [os.path.relpath(Path(here) / name, folder) for name in called]
         skipped += len(names) - len(called)
-    return _Listing(tuple(sorted(paths)), skipped)
+    own = _without_links_among(folder, sorted(paths))
+    return _Listing(own, skipped + len(paths) - len(own))
+
+
+def _without_links_among(folder: Path, paths: Sequence[str]) -> tuple[str, ...]:
+    """Leaves out links to what is listed itself: no picture is to be taken for a repeat of a link to it."""
+    root = os.path.realpath(folder)
+    links = {path for path in paths if os.path.islink(folder / path)}
+    listed = {os.path.join(root, path) for path in paths if path not in links}
+    return tuple(path for path in paths if path not in links or os.path.realpath(folder / path) not in listed)
 
 
 def _looked_at(folder: Path, path: str) -> _Picture | Broken:

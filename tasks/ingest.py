@@ -6,7 +6,7 @@ Each step is idempotent and durable before the next: a run that is killed anywhe
 import asyncio
 from datetime import UTC, datetime
 
-from blocks.archive.layout import object_key, record_key, thumbnail_key
+from blocks.archive.layout import object_key, record_key, repeat_key, thumbnail_key
 from blocks.errors import BadPicture, LinkExpired, ProviderUnavailable
 from blocks.provider import DownloadedPicture, JobStatus, Money, Provider, RemotePicture
 from tasks.checks import Examined
@@ -105,7 +105,9 @@ async def _keep(
         drift=None if parent is None else await drift_from(parent, examined.small, studio),
         made_at=datetime.now(UTC),
     )
-    await store.put_if_absent(record_key(sha256), record.model_dump_json(indent=1).encode())
+    said = record.model_dump_json(indent=1).encode()
+    if not await store.put_if_absent(record_key(sha256), said):  # another shot's, or this one's from before
+        await store.put_if_absent(repeat_key(shot.key, index), said)
     await store.put_if_absent(thumbnail_key(sha256), marked_thumbnail(examined.thumbnail, record))
     return record
 

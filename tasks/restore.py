@@ -2,7 +2,8 @@
 
 A shot is done where the records hold all pictures of its job. Where some are missing, or lie in quarantine, its job is
 known all the same: a later run collects it once more, which buys nothing. What failed or was lost left no record, nor
-did jobs that were under way: they cannot be known.
+did jobs that were under way: they cannot be known. Equal bytes have one record, of the shot that made them first; what
+the others made lies in `repeats/`.
 """
 
 from collections import defaultdict
@@ -11,7 +12,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from blocks.archive.archive import Archive
 from blocks.archive.ledger import RestoredShot, ShotState
 from blocks.archive.store import Store
+from blocks.errors import ArchiveError
 from blocks.provider import Frozen, Money
+from tasks.archive import read_record
 from tasks.findings import parse_record
 from tasks.gate.quarantine import notes_in
 from tasks.models import ImageRecord, Shot
@@ -43,13 +46,28 @@ async def restore_ledger(archive: Archive) -> Restored:
 
 
 async def _batches(archive: Archive) -> AsyncIterator[list[RestoredShot]]:
+    repeats = await _repeats(archive.store)
     after = ""
     while unknown := await archive.ledger.unknown_shots(after, AT_ONCE):
         rows = await archive.catalogue.entries(sha256 for sha256s in unknown.values() for sha256 in sha256s)
-        records = (parse_record(row.sha256, row.record_json.encode()) for row in rows)
+        records = [parse_record(row.sha256, row.record_json.encode()) for row in rows]
+        records += [repeat for shot_key in unknown for repeat in repeats.pop(shot_key, ())]
         yield restored_shots(record for record in records if isinstance(record, ImageRecord))
         after = max(unknown)
+    yield restored_shots(repeat for of_shot in repeats.values() for repeat in of_shot)
     yield [shot async for shot in _of_quarantine(archive.store)]
+
+
+async def _repeats(store: Store) -> dict[str, list[ImageRecord]]:
+    """Reads what shots have made whose bytes another one had made before, by shot key; few ever do."""
+    repeats: defaultdict[str, list[ImageRecord]] = defaultdict(list)
+    async for key in store.list("repeats/"):
+        try:
+            record = read_record((await store.get(key)).decode())
+        except (ArchiveError, ValueError):  # cannot be read, or is no record: then that shot is not known
+            continue
+        repeats[record.shot_key].append(record)
+    return repeats
 
 
 def restored_shots(records: Iterable[ImageRecord]) -> list[RestoredShot]:
@@ -69,6 +87,7 @@ def _restored(records: Sequence[ImageRecord]) -> RestoredShot:
     images = [job[index] for index in sorted(job)]
     first = images[0]
     is_whole = len(images) >= first.request.outputs
+    paid = [record for of_job in jobs.values() for record in of_job.values()]
     return RestoredShot(
         shot_key=first.shot_key,
         provider=first.provider,
@@ -79,7 +98,7 @@ def _restored(records: Sequence[ImageRecord]) -> RestoredShot:
         state=ShotState.DONE if is_whole else ShotState.RUNNING,
         job_id=first.job_id,
         images=tuple(image.sha256 for image in images) if is_whole else (),
-        price=_price(records) if is_whole else _times(first.cost, first.request.outputs),
+        price=_price(paid) if is_whole else _times(first.cost, first.request.outputs),
         made_at=max(image.made_at for image in images),
     )
 

@@ -253,8 +253,8 @@ class Standing:
             self._decided_at[sha256] = decision.decided_at
             self.rejected.pop(sha256, None)
             self._again.pop(sha256, None)
-        self._kept -= set(decision.shown)
-        if decision.by in {"sheet", "command"}:
+        self._kept -= {*decision.rejected, *(each.sha256 for each in decision.again)}
+        if decision.by in {"sheet", "command"}:  # a review that lets a picture go on takes nothing back
             self._kept |= set(decision.shown) - set(decision.rejected)
         self._stars |= {each.sha256: each.stars for each in decision.stars}
         self.rejected |= dict.fromkeys(decision.rejected, REJECTED)

@@ -28,6 +28,11 @@ def record_key(sha256: str) -> str:
     return f"records/{_checked(sha256)[:2]}/{sha256}.json"
 
 
+def repeat_key(shot_key: str, output_index: int) -> str:
+    """Key of what the record of one output of a shot would say, where another shot had made the very same bytes."""
+    return f"repeats/{_checked(shot_key)[:2]}/{shot_key}-{output_index}.json"
+
+
 def thumbnail_key(sha256: str) -> str:
     """Key of a picture's small copy (JPEG). Derived: it can be made again at any time."""
     return f"thumbnails/{_checked(sha256)[:2]}/{sha256}.jpg"

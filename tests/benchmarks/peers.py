@@ -22,7 +22,7 @@ _WITHOUT_INIT = ("imagededup.methods", "imagededup.utils")
 def installed(*names: str) -> Iterator[Path]:
     """Makes packages importable for a while, beside our own; what both have is ours. Yields their folder."""
     with tempfile.TemporaryDirectory(prefix="kleinbild-peers-") as folder:
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check", "--no-deps"]
         subprocess.run([*pip, "--target", folder, *(names or PEERS)], check=True)
         sys.path.append(folder)
         try:

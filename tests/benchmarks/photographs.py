@@ -60,11 +60,11 @@ def fetched() -> Iterator[Fetched]:
     with tempfile.TemporaryDirectory(prefix="kleinbild-photographs-") as folder:
         photographs = list(_of_pypi(Path(folder)))
         stamps: list[Path] = []
-        if shutil.which("apt-get") and shutil.which("dpkg-deb"):
+        if _has_debian(Path(folder)):
             photographs += _of_debian(DEBIAN, Path(folder))
             stamps = [path for path in _of_debian(STAMPS, Path(folder)) if _is_wanted(path)]
         else:
-            print("No apt-get here: the photographs of Debian's packages are missing from this set.")
+            print("apt-get does not bring Debian's packages here: their photographs are missing from this set.")
         yield Fetched(photographs, stamps)
 
 
@@ -78,8 +78,15 @@ def opened(path: Path) -> Image.Image:
         return ground.convert("RGB")
 
 
+def _has_debian(folder: Path) -> bool:
+    """Downloads the packages, if that can be done here."""
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        return False
+    ask = ["apt-get", "--quiet=2", "download", *DEBIAN, *STAMPS]
+    return subprocess.run(ask, cwd=folder, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
 def _of_debian(packages: dict[str, list[str]], folder: Path) -> Iterator[Path]:
-    subprocess.run(["apt-get", "--quiet=2", "download", *packages], cwd=folder, check=True, stderr=subprocess.DEVNULL)
     for package, patterns in packages.items():
         (file,) = folder.glob(f"{package}_*.deb")
         subprocess.run(["dpkg-deb", "--extract", file, folder / package], check=True)
@@ -87,7 +94,7 @@ def _of_debian(packages: dict[str, list[str]], folder: Path) -> Iterator[Path]:
 
 
 def _of_pypi(folder: Path) -> Iterator[Path]:
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check", "--no-deps"]
     for package, patterns in PYPI.items():
         subprocess.run([*pip, "--target", folder / package, package], check=True)
         yield from _matching(folder / package, patterns)

@@ -109,6 +109,23 @@ async def test_what_cannot_be_opened_is_named(tmp_path: Path) -> None:
         await look_through(tmp_path / "gone", NORMAL)
 
 
+async def test_a_picture_is_no_repeat_of_a_link_to_it(tmp_path: Path) -> None:
+    """Whoever removes what is called a duplicate must not be left with links to nothing; a link elsewhere counts."""
+    folder = tmp_path / "folder"
+    (folder / "below").mkdir(parents=True)
+    for place in (folder / "one.png", tmp_path / "elsewhere.png"):
+        drawn("a teapot and fruit").save(place)
+    for link in (folder / "a.png", folder / "below" / "b.png"):
+        link.symlink_to(folder / "one.png")
+    (folder / "out.png").symlink_to(tmp_path / "elsewhere.png")
+    (tmp_path / "way").symlink_to(folder)
+    for way in (folder, tmp_path / "way"):
+        report = await look_through(way, NORMAL)
+        [group] = report.groups
+        assert sorted([group.keeper.path, *(each.path for each in group.members)]) == ["one.png", "out.png"]
+        assert (report.pictures, report.skipped, report.broken) == (2, 2, ())
+
+
 async def test_the_page_and_the_lists_say_the_same(folder: Path, tmp_path: Path) -> None:
     """The page shows the pictures where they lie, and trusts no name; no spreadsheet takes a name for a formula."""
     stamp(folder)

@@ -13,8 +13,9 @@ from blocks.archive.archive import open_archive
 from blocks.archive.layout import CATALOGUE_FILE
 from blocks.archive.ledger import LedgerEntry, RestoredShot, ShotState
 from blocks.errors import ArchiveError, BadPicture, BudgetExhausted
-from blocks.provider import Money, PictureRequest
+from blocks.provider import DownloadedPicture, Money, PictureRequest
 from flows.stages import make_pictures
+from tasks import ingest
 from tasks.archive import read_record
 from tasks.attempts import attempt_after
 from tasks.generate import collect, submit
@@ -135,6 +136,34 @@ async def test_the_ledger_knows_again_what_was_bought(
     ]
     assert {str(money) for money in totals.billed} == {str(each.billed) for each in before}
     assert len(sandbox.jobs()) == 2
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_shots_that_made_the_same_bytes_are_all_known_again(
+    studio_with: OpenStudio, shot_of: ShotOf, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a moderation's placeholder: the bytes have one record, and each shot was paid for, with all its outputs."""
+    shots = [shot_of(), shot_of("another"), shot_of("a third", outputs=2)]
+    fetched = ingest.fetch
+    first: list[DownloadedPicture] = []
+
+    async def fetch_the_same(*arguments: Any) -> DownloadedPicture:
+        first.append(await fetched(*arguments))
+        return first[0]
+
+    monkeypatch.setattr(ingest, "fetch", fetch_the_same)
+    async with studio_with() as studio:
+        before = [await buy(shot, studio) for shot in shots]
+    lose(tmp_path)
+
+    assert await rebuild_at(tmp_path) == (3, 0)
+    async with studio_with() as studio:
+        after = [await state_of(studio, shot) for shot in shots]
+        made = await make_pictures(shots, studio)
+    assert [(each.images, each.job_id, each.billed) for each in after] == [
+        (each.images, each.job_id, each.billed) for each in before
+    ]
+    assert (len(made.images), made.bought, len(sandbox.jobs())) == (4, 0, 3)
 
 
 @pytest.mark.usefixtures("impatient")

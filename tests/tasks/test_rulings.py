@@ -10,11 +10,11 @@ from pydantic import ValidationError
 from blocks.archive.catalogue import VerdictRow
 from blocks.archive.folder_store import FolderStore
 from blocks.errors import ArchiveError
-from tasks.decided import decisions_of, take_in, take_ruling, wishes_of
+from tasks.decided import decisions_of, keep_decision, take_in, take_ruling, wishes_of
 from tasks.decision_file import DecisionFile
 from tasks.models import ImageRecord
 from tasks.records import catalogue_entry
-from tasks.review import Standing
+from tasks.review import Decision, Standing
 from tasks.rulings import Ruling, Rulings, keep_rulings, restored, rulings_in, told_apart
 from tasks.studio import Studio
 
@@ -135,6 +135,28 @@ async def test_of_rejecting_and_restoring_the_later_word_holds(hung: Studio) -> 
     await take_in(sheet(hung, "reject", 2), hung.archive, NOW + timedelta(days=1))
     assert await kinds(hung) == ["keeper", "rejected", "duplicate"]
     assert (await wishes_of(hung)).kept == frozenset()
+
+
+@pytest.mark.parametrize(("rejected", "kept"), [((), {B}), ((B,), set())])
+async def test_a_review_that_lets_a_restored_picture_go_on_takes_nothing_back(
+    hung: Studio, rejected: tuple[str, ...], kept: set[str]
+) -> None:
+    """A restored picture is asked about like any keeper: only a no makes it anything else."""
+    await take_ruling(restored(B, "command", NOW), hung.archive)
+    review = Decision(
+        rejected=rejected,
+        campaign="cards",
+        edition="1",
+        step=0,
+        round=1,
+        question="Which of 2 pictures go on?",
+        shown=(A, B),
+        by="form",
+        run_id="0b1",
+        decided_at=NOW + timedelta(hours=1),
+    )
+    await keep_decision(review, hung)
+    assert (await wishes_of(hung)).kept == kept
 
 
 async def test_a_duplicate_that_is_kept_on_the_sheet_is_restored(hung: Studio) -> None:

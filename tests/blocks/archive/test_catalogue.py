@@ -148,6 +148,7 @@ async def test_signatures_of_the_others(catalogue: Catalogue) -> None:
     assert await catalogue.signatures(exclude_campaign="teapots", exclude_edition="e") == (one, three)
     assert await catalogue.signatures(exclude_campaign="teapots") == (three,)
     assert await catalogue.signatures(exclude_campaign="none") == (one, two, three, four)
+    assert await catalogue.signatures(made_before=NOON + timedelta(seconds=3)) == (one, two)
     assert await catalogue.sha256s() == {sha(number) for number in range(1, 6)}
 
 
