@@ -18,6 +18,7 @@ from blocks.errors import ArchiveError, BriefError
 from tasks.dedupe import Known
 from tasks.edition_file import put_verdicts
 from tasks.models import RECORD_FORMAT, Balance, ImageRecord, Shot, Verdict
+from tasks.run_log import run_log
 from tasks.signature import SIGNATURE_RULE, is_comparable, signature_row
 from tasks.studio import Studio
 
@@ -68,12 +69,14 @@ async def images_of_others(studio: Studio, made_before: datetime | None = None) 
     Args:
         studio: The archive, and the campaign and edition.
         made_before: Leaves out what is not older than this.
+
+    What another rule has signed cannot be compared: the run's log says how many pictures that are.
     """
     run = studio.run
     signed = await studio.archive.catalogue.signatures(
         exclude_campaign=run.campaign, exclude_edition=run.edition, made_before=made_before
     )
-    return tuple(
+    known = tuple(
         Known(
             sha256=each.sha256,
             signature=each.signature,
@@ -83,6 +86,12 @@ async def images_of_others(studio: Studio, made_before: datetime | None = None) 
         for each in signed
         if is_comparable(each.rule, each.signature)
     )
+    if len(known) < len(signed) and made_before is None:  # rounds ask again and again: it is said once, at the end
+        run_log().warning(
+            "%d pictures of the archive are signed by another rule, and were not compared: `dedupe --sign` signs them.",
+            len(signed) - len(known),
+        )
+    return known
 
 
 async def signed_anew(images: Iterable[ImageRecord], studio: Studio) -> tuple[Known, ...]:

@@ -161,9 +161,9 @@ def _listed(folder: Path) -> _Listing:
 
 def _without_links_among(folder: Path, paths: Sequence[str]) -> tuple[str, ...]:
     """Leaves out links to what is listed itself: no picture is to be taken for a repeat of a link to it."""
-    root = os.path.realpath(folder)
-    links = {path for path in paths if os.path.islink(folder / path)}
-    listed = {os.path.join(root, path) for path in paths if path not in links}
+    root = folder.resolve()
+    links = {path for path in paths if (folder / path).is_symlink()}
+    listed = {str(root / path) for path in paths if path not in links}
     return tuple(path for path in paths if path not in links or os.path.realpath(folder / path) not in listed)
 
 

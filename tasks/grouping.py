@@ -17,12 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.leaders import Leaders, Nearest, Places
-from tasks.likeness import HOW, PLAIN_THRESHOLD_BITS, Alikeness, Likenesses, Resemblance, all_pairs
+from tasks.likeness import (
+    HOW,
+    PLAIN_THRESHOLD_BITS,
+    Alikeness,
+    Likenesses,
+    Resemblance,
+    about_how_many_pairs,
+    all_pairs,
+)
 from tasks.signature import COLOR_VARIANT_LEVELS, are_color_variants, are_plain, unpacked_each
 
 BLOCK = 1024
 """Pictures that are taken at first; each later block is as large as all before it. What is like a leader already is not
-compared with its own block, so thousands of plain pictures that are all alike do not make millions of pairs."""
+compared with its own block."""
+
+MOST_PAIRS = BLOCK * BLOCK // 2
+"""A block with more pairs is taken in halves. Pictures that are all alike, as plain ones are, stand side by side in the
+canonical order; so thousands of them are first seen in one block, and would make millions of pairs."""
 
 OTHER_COLORS_LEVELS = 12.0
 """So many levels of 256 on average, and it is another picture. Half or less of what separates most colourways (28
@@ -162,6 +174,10 @@ class _Grouping:
         """Finds out of the next pictures which lead, and whom the others follow."""
         self._note(self._leaders.like(places))
         undecided = places[~self._follows(places)]
+        if len(undecided) > BLOCK and about_how_many_pairs(self._rows[undecided], self._alike) > MOST_PAIRS:
+            for half in np.array_split(places, 2):
+                self.place(half)
+            return
         new = self._place_among_themselves(undecided)
         decided = np.setdiff1d(places, undecided, assume_unique=True)
         if len(new) and len(decided):

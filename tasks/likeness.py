@@ -15,7 +15,7 @@ from tasks.brief import Dedupe
 from tasks.measured import VIEWS, How, Signature
 from tasks.near import FINGERPRINT_BITS, THRESHOLD_BITS, words_of
 from tasks.near_index import NearIndex, pairs_within
-from tasks.near_tables import Matches
+from tasks.near_tables import Matches, each_with_each
 from tasks.signature import Bits, Packed, are_plain, packed, unpacked
 
 PLAIN_THRESHOLD_BITS = 12
@@ -25,6 +25,7 @@ HOW: tuple[How, ...] = ("copy", "crop", "mirror")
 
 _FARTHEST_BITS = FINGERPRINT_BITS + 1
 _AT_ONCE = 1 << 16
+_SAMPLE = 256
 
 Hows = NDArray[np.uint8]
 """Places in `HOW`."""
@@ -148,7 +149,7 @@ class Candidates:
 def all_pairs(signatures: Packed, alike: Alikeness, *, threads: int = 1) -> Likenesses:
     """Finds all pairs of pictures that are alike among one set; `new` is the higher row of each.
 
-    Where thousands of pictures are equal, as plain ones are, all their pairs are named: collapse equal ones first.
+    Where thousands of pictures are equal, as plain ones are, all their pairs are named: see how many there are first.
     """
     bits, hows = alike.threshold_bits, _hows_of_sides(alike)
     full = words_of(signatures["views"][:, 0])
@@ -162,6 +163,14 @@ def all_pairs(signatures: Packed, alike: Alikeness, *, threads: int = 1) -> Like
     ordered = [each._replace(new=np.maximum(*each[:2]), known=np.minimum(*each[:2])) for each in parts]
     plain = are_plain(signatures)
     return Likenesses.of([_gated(each, plain, plain) for each in ordered])
+
+
+def about_how_many_pairs(signatures: Packed, alike: Alikeness) -> int:
+    """Estimates how many pairs `all_pairs` would find as copies, by an even sample: before they fill the memory."""
+    full = words_of(signatures["views"][:, 0])
+    sample = full[:: -(-len(full) // _SAMPLE)]
+    found = sum(len(near.query) for near in each_with_each(sample, full, alike.threshold_bits)) - len(sample)
+    return found * len(full) // (2 * len(sample))
 
 
 def _gated(found: Likenesses, new_are_plain: Bits, known_are_plain: Bits) -> Likenesses:

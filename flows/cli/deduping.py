@@ -17,6 +17,7 @@ from flows.cli.screen import out, plain
 from flows.foreign import Looked, dedupe_folder, is_foreign
 from tasks.folder import FolderGroup
 from tasks.rejudging import Rejudged
+from tasks.shown import one_line
 from tasks.signing_anew import SignedAnew
 from tasks.steps import watching_steps
 
@@ -24,6 +25,7 @@ DIGITS = 12
 MOST_GROUPS = 40
 MOST_MEMBERS = 5
 MOST_BROKEN = 20
+MOST_LETTERS = 300
 
 
 def add_to(commands: Any) -> None:
@@ -93,7 +95,7 @@ def show_looked(looked: Looked) -> None:
     if len(report.groups) > MOST_GROUPS:
         out.print(f"… and {len(report.groups) - MOST_GROUPS} more groups.")
     for broken in report.broken[:MOST_BROKEN]:
-        out.print(f"[yellow]not read:[/] {plain(broken.path)}: {plain(broken.reason)}")
+        out.print(f"[yellow]not read:[/] {_line(broken.path)}: {plain(broken.reason)}")
     out.print(
         f"{report.pictures} pictures, {report.distinct} distinct, {report.duplicates} near-duplicates; "
         f"{report.skipped} other files skipped, {len(report.broken)} could not be read. No picture was touched."
@@ -104,9 +106,14 @@ def show_looked(looked: Looked) -> None:
 def _add_group(table: Table, group: FolderGroup) -> None:
     for number, each in enumerate(group.members[:MOST_MEMBERS]):
         how = "colour variant: kept" if each.is_color_variant else each.how
-        table.add_row(plain(group.keeper.path) if number == 0 else "", plain(each.path), str(each.distance_bits), how)
+        table.add_row(_line(group.keeper.path) if number == 0 else "", _line(each.path), str(each.distance_bits), how)
     if len(group.members) > MOST_MEMBERS:
         table.add_row("", f"… and {len(group.members) - MOST_MEMBERS} more", "", "")
+
+
+def _line(path: str) -> str:
+    """A file's name can have anything in it: also line ends, and what turns the writing around."""
+    return plain(one_line(path, MOST_LETTERS))
 
 
 def _show_signed(signed: SignedAnew) -> None:

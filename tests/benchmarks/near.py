@@ -21,9 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import imagehash
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from blocks.archive.archive import open_archive
@@ -34,7 +32,16 @@ from tasks.likeness import Alikeness, Candidates
 from tasks.near import FINGERPRINT_BITS, THRESHOLD_BITS, Words, as_words, fingerprint
 from tasks.near_index import NearIndex, each_pairs_within, pairs_within
 from tasks.signature import PACKED, SIGNATURE_RULE, unpacked_each
-from tests.benchmarks.peers import faiss_of_one_thread, imagededup_search, installed, versions
+from tests.benchmarks.brute_force import (
+    all_by_faiss,
+    all_by_imagededup,
+    all_by_imagehash,
+    all_by_numpy,
+    as_bytes,
+    flat_of,
+    timed,
+)
+from tests.benchmarks.peers import installed, versions
 
 CODES = 1_000_000
 NEW = 1_000
@@ -42,7 +49,6 @@ RADIUS_BITS = THRESHOLD_BITS["normal"]
 COPIES_SHARE = 0.02
 ROUNDS = 3
 
-_SAMPLE = 200
 _DRAWN = 1_200
 _BATCH = 10_000
 _PROMPTS = ("a blue teapot", "a city street at night", "a fern, botanical", "a poster", "rolling hills", "bauhaus")
@@ -159,7 +165,7 @@ async def opened() -> None:
             known = unpacked_each(row.signature for row in rows)
             unpacked = time.process_time()
             del rows
-            print(f"{'reading 1,000,000 rows':44}{read - begun:>12.2f}")
+            print(f"{f'reading {CODES:,} rows':44}{read - begun:>12.2f}")
             print(f"{'  as one array':44}{unpacked - read:>12.2f}")
             built, candidates = timed(lambda: Candidates.of(known, Alikeness(RADIUS_BITS)))
             new = signatures_of(CODES, CODES + NEW)
@@ -221,63 +227,10 @@ def joined_of(count: int, words: int, kind: str, radius_bits: int) -> Joined:
     return Joined(seconds, pairs, peak_mb())
 
 
-def flat_of(codes: Words, bits: int) -> Any:
-    flat = faiss_of_one_thread().IndexBinaryFlat(bits)
-    flat.add(as_bytes(codes, bits))
-    return flat
-
-
-def as_bytes(codes: Words, bits: int) -> NDArray[np.uint8]:
-    """As faiss wants codes, with zeros up to so many bits."""
-    prints = codes.astype(">u8").view(np.uint8).reshape(len(codes), -1)
-    return np.pad(prints, ((0, 0), (0, bits // 8 - prints.shape[1])))
-
-
-def all_by_faiss(codes: Words, bits: int, radius_bits: int) -> float:
-    """Its radius is one that is not reached any more. It meets each pair twice."""
-    flat, some = flat_of(codes, bits), as_bytes(codes[:_SAMPLE], bits)
-    return timed(lambda: flat.range_search(some, radius_bits + 1))[0] * len(codes) / _SAMPLE
-
-
-def all_by_numpy(codes: Words, radius_bits: int) -> float:
-    """One code with all others, a word at a time, in blocks that stay in the cache."""
-    columns = np.ascontiguousarray(codes.T)
-
-    def compare() -> int:
-        found = 0
-        for code in codes[:_SAMPLE]:
-            for first in range(0, len(codes), 1 << 15):
-                block = columns[:, first : first + (1 << 15)]
-                distances = sum(np.bitwise_count(column ^ word) for column, word in zip(block, code, strict=True))
-                found += int(np.count_nonzero(distances <= radius_bits))
-        return found
-
-    return timed(compare)[0] * len(codes) / 2 / _SAMPLE
-
-
-def all_by_imagededup(codes: Words) -> float:
-    """It compares what it is asked for with all; in `find_duplicates` it is asked for each picture."""
-    hashes = {f"{number}.png": f"{code:016x}" for number, code in enumerate(codes[:, 0].tolist())}
-    search, queries = imagededup_search()(hashes, None), list(hashes.values())[:3]
-    return timed(lambda: [search.search(query, tol=8) for query in queries])[0] * len(codes) / len(queries)
-
-
-def all_by_imagehash(codes: Words) -> float:
-    hashes = [imagehash.hex_to_hash(f"{code:016x}") for code in codes[:_SAMPLE, 0].tolist()]
-    compared = timed(lambda: sum(one - other <= 8 for one in hashes for other in hashes))[0]
-    return compared / len(hashes) ** 2 * len(codes) ** 2 / 2
-
-
 def in_a_fresh_process(function: Callable[..., Joined], *arguments: object) -> Joined:
     """So that its memory is its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
-
-
-def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    begun = time.process_time()
-    answer = function()
-    return time.process_time() - begun, answer
 
 
 def peak_mb() -> float:

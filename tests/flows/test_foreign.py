@@ -34,6 +34,20 @@ def test_a_folder_is_looked_through(holidays: Path, tmp_path: Path, capsys: pyte
     assert sorted(file.name for file in holidays.iterdir()) == ["one.png", "two.webp"]
 
 
+def test_a_name_can_neither_forge_a_line_nor_steer_the_terminal(
+    holidays: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Line ends, control sequences and what turns the writing around become blanks; markup stays as it is."""
+    (holidays / "two.webp").rename(holidays / "two\n0 distinct\x1b[2J\u202e[red].webp")
+    (holidays / "bad\n0 distinct.png").write_bytes(b"")
+    assert main(["dedupe", str(holidays), "--out", str(tmp_path / "found")]) == 0
+    said = capsys.readouterr().out
+
+    assert "two 0 distinct [2J [red].webp" in said
+    assert "not read: bad 0 distinct.png: It is no complete" in said
+    assert "\x1b" not in said
+
+
 def test_without_a_place_the_results_lie_in_the_working_directory(
     holidays: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

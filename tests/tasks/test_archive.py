@@ -1,4 +1,5 @@
 import json
+import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -133,6 +134,21 @@ async def test_an_image_that_was_signed_anew_is_told_with_its_new_signature(stud
 
     expected = Known(sha256=old.sha256, signature=row, parent_sha256=None, is_keeper=False)
     assert await signed_anew([old, new], studio) == (expected,)
+
+
+async def test_images_that_cannot_be_compared_are_said(
+    studio_with: OpenStudio, shot_of: ShotOf, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A signature of another rule says nothing: what repeats such a picture is not found, and nobody would know why."""
+    monkeypatch.setattr("tasks.archive.run_log", lambda: logging.getLogger("test"))
+    async with studio_with(campaign="mugs") as studio:
+        images = await made(shot_of(outputs=2), studio)
+        await studio.archive.catalogue.put_signatures([Signature(images[0].sha256, "a rule of tomorrow", b"1")])
+    async with studio_with() as studio:
+        assert [each.sha256 for each in await images_of_others(studio)] == [images[1].sha256]
+    assert caplog.messages == [
+        "1 pictures of the archive are signed by another rule, and were not compared: `dedupe --sign` signs them."
+    ]
 
 
 async def test_an_image_that_another_bought_belongs_to_who_uses_it(studio_with: OpenStudio, shot_of: ShotOf) -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.grouping import OTHER_COLORS_LEVELS, Entrant, Merits, Pair, Placing, group
-from tasks.likeness import Alikeness, are_alike, resemblance
+from tasks.grouping import MOST_PAIRS, OTHER_COLORS_LEVELS, Entrant, Merits, Pair, Placing, group
+from tasks.likeness import Alikeness, Likenesses, all_pairs, are_alike, resemblance
 from tasks.measured import Signature
-from tasks.signature import are_color_variants, packed, unpacked
+from tasks.signature import PACKED, are_color_variants, packed, unpacked
 from tests.tasks.rows import PLAIN, row_of, signature_of
 
 NORMAL = Alikeness(27)
@@ -157,6 +157,30 @@ def test_thousands_of_equal_pictures_are_one_group() -> None:
     """A clique of 5,000 has twelve million pairs; only those with its leader are ever looked at."""
     placings = group([entrant(f"{number:04}") for number in range(5000)], NORMAL)
     assert set(leaders(placings).values()) == {"0000"}
+
+
+def test_equal_pictures_that_come_late_are_never_paired_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stand side by side, so the last block has nearly nothing else: 1.1 million pairs, of 1,500 pictures."""
+    chance = np.random.default_rng(1)
+    apart = np.zeros(2048, dtype=PACKED)
+    for part in ("views", "mirror"):
+        apart[part] = chance.integers(0, 256, apart[part].shape)
+    apart["detail"], apart["gradient"] = 100, 200
+    pictures = [Entrant(f"a{place}", one.tobytes(), f"a{place}", merits=Merits()) for place, one in enumerate(apart)]
+    pictures += [entrant(f"z{number:04}", minus_pixels=1) for number in range(1500)]
+    found: list[int] = []
+
+    def counted(*args: Any, **options: Any) -> Likenesses:
+        pairs = all_pairs(*args, **options)
+        found.append(len(pairs.new))
+        return pairs
+
+    monkeypatch.setattr("tasks.grouping.all_pairs", counted)
+    placings = group(pictures, NORMAL)
+
+    assert {leader for name, leader in leaders(placings).items() if name.startswith("z")} == {"z0000"}
+    assert sum(each.follows for each in placings) == 1499
+    assert 0 < max(found) <= MOST_PAIRS
 
 
 # Who leads

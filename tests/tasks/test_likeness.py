@@ -14,6 +14,7 @@ from tasks.likeness import (
     Alikeness,
     Candidates,
     Likenesses,
+    about_how_many_pairs,
     all_pairs,
     are_alike,
     resemblance,
@@ -160,3 +161,12 @@ def test_one_signature_is_compared_as_many_are() -> None:
     distances, hows = resemblances(unpacked(packed(one)), unpacked(packed(other)), MAIN)
 
     assert resemblance(one, other, MAIN) == (int(distances[0]), HOW[hows[0]])
+
+
+@pytest.mark.parametrize(("equal", "others"), [(0, 700), (1, 0), (700, 0), (700, 1400)])
+def test_the_number_of_pairs_is_known_beforehand(equal: int, others: int) -> None:
+    """From a sample, to a few per cent: whoever asks for all pairs of thousands of equal pictures asks for millions."""
+    signatures = np.zeros(equal + others, dtype=PACKED)
+    signatures["views"][equal:] = np.random.default_rng(3).integers(0, 256, (others, 10, 24))
+    expected = equal * (equal - 1) // 2
+    assert about_how_many_pairs(signatures, MAIN) == pytest.approx(expected, rel=0.05)
