@@ -154,7 +154,7 @@ async def judge_images(
     """
     others = await images_of_others(studio, made_before) if brief.dedupe.scope == "archive" else ()
     archived = (*await signed_anew(made.images, studio), *others)
-    wishes = await wishes_of(studio) if heeds_people else Wishes()
+    wishes = await wishes_of(studio, brief.dedupe) if heeds_people else Wishes()
     return await dedupe(made.images, archived, brief.dedupe, wishes)
 
 

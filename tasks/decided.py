@@ -9,8 +9,9 @@ from blocks.archive.layout import decision_key
 from blocks.archive.store import Store
 from blocks.errors import BriefError
 from blocks.provider import Frozen
+from tasks.brief import Dedupe
 from tasks.decision_file import DecisionFile
-from tasks.dedupe import Wishes
+from tasks.dedupe import Wishes, rule_text
 from tasks.edition_file import put_verdicts
 from tasks.grouping import KEPT, TOLD_APART, Pair
 from tasks.models import sha256_of
@@ -51,10 +52,22 @@ async def decisions_of(studio: Studio) -> tuple[Decision, ...]:
     return await decisions_on(studio.run.campaign, studio.run.edition, studio.archive.store)
 
 
-async def wishes_of(studio: Studio) -> Wishes:
-    """Reads what people have said of the pictures of this edition; raises as `decisions_of`."""
+async def wishes_of(studio: Studio, rule: Dedupe) -> Wishes:
+    """Reads what people have said of the pictures of this edition, and were told of them by the same rule.
+
+    Raises:
+        ArchiveError: As in `decisions_of`.
+    """
     standing, rulings = Standing(await decisions_of(studio)), await rulings_in(studio.archive.store)
-    return Wishes(rejected=standing.rejected, kept=standing.kept, stars=standing.stars, apart=rulings.apart)
+    told = await studio.archive.catalogue.verdicts_of(studio.run.campaign, studio.run.edition)
+    text = rule_text(rule)
+    return Wishes(
+        rejected=standing.rejected,
+        kept=standing.kept,
+        stars=standing.stars,
+        apart=rulings.apart,
+        keepers_before=frozenset(row.sha256 for row in told if (row.kind, row.rule) == ("keeper", text)),
+    )
 
 
 async def keep_decision(decision: Decision, studio: Studio) -> None:

@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from blocks.provider import Frozen
 from tasks.brief import Dedupe
 from tasks.change_limits import is_unchanged
-from tasks.grouping import COLOR_VARIANT, KEPT, Entrant, Merits, Pair, Placing, group
+from tasks.grouping import COLOR_VARIANT, KEPT, STANDING, Entrant, Merits, Pair, Placing, group
 from tasks.likeness import Alikeness
 from tasks.measured import HOW_IN_WORDS
 from tasks.models import ImageRecord, Verdict
@@ -36,7 +36,7 @@ class Known(Frozen):
 
 
 class Wishes(Frozen):
-    """What people have said of pictures."""
+    """What people have said of pictures, and what they were told."""
 
     rejected: Mapping[str, str] = {}
     """SHA-256 of what was put aside, and why. Nothing is a duplicate of such a picture."""
@@ -45,6 +45,8 @@ class Wishes(Frozen):
     stars: Mapping[str, int] = {}
     apart: frozenset[Pair] = frozenset()
     """Pairs that are no duplicates of each other."""
+    keepers_before: frozenset[str] = frozenset()
+    """What this edition has found to be keepers before, by the same rule. They stay: edits were bought of them."""
 
 
 @task(name="dedupe", cache_policy=NO_CACHE)
@@ -114,7 +116,7 @@ def verdict_on(placing: Placing, rule: Dedupe, rejected: Mapping[str, str]) -> V
 def rule_text(rule: Dedupe) -> str:
     """Names what decided: signature, threshold, and what else counts."""
     bits, crops, mirror = Alikeness.of(rule)
-    options = {"crops": crops, "mirror": mirror, "within chain": rule.within_chain}
+    options = {"crops": crops, "mirror": mirror, "within chain": rule.within_chain, "alone": rule.scope == "campaign"}
     return " ".join((SIGNATURE_RULE, f"<={bits}", *(f"+{name}" for name, is_on in options.items() if is_on)))
 
 
@@ -122,9 +124,11 @@ def entrant_of(image: ImageRecord, signature: bytes, roots: "Roots", wishes: Wis
     """Enters an image, with all that speaks for it."""
     sha256, checks = image.sha256, image.checks
     is_kept = sha256 in wishes.kept and sha256 not in wishes.rejected
+    was_keeper = sha256 in wishes.keepers_before and sha256 not in wishes.rejected
     sharpness = 0.0 if checks.quality is None else checks.quality.sharpness
     merits = Merits(
         is_unasked=not is_kept,
+        is_unsettled=not was_keeper,
         minus_stars=-wishes.stars.get(sha256, 0),
         edits=image.step,
         is_flagged=bool(checks.flags) or (image.drift is not None and is_unchanged(image.drift)),
@@ -205,4 +209,5 @@ def _reason(placing: Placing, rule: Dedupe) -> str:
     twin = f"{twin}: {apart}"
     if placing.because == COLOR_VARIANT:
         return f"colour variant of {twin}"
-    return f"{placing.because}, although like {twin}" if placing.because == KEPT else f"{placing.because} from {twin}"
+    insists = placing.because in {KEPT, STANDING}
+    return f"{placing.because}, although like {twin}" if insists else f"{placing.because} from {twin}"

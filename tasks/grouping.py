@@ -57,6 +57,8 @@ class Merits(NamedTuple):
     """False for what the archive had found to be a keeper before: it stays one."""
     is_unasked: bool = True
     """False for what a person has kept by name."""
+    is_unsettled: bool = True
+    """False for what this edition has found to be a keeper before: it stays one, and so do the edits made of it."""
     minus_stars: int = 0
     edits: int = 0
     """0 for a generated picture, then one more with each edit."""
@@ -70,6 +72,7 @@ class Merits(NamedTuple):
 BECAUSE = (
     "was there before",
     "was kept by a person",
+    "was it already",
     "has more stars",
     "was edited less",
     "is not flagged",
@@ -81,6 +84,7 @@ BECAUSE = (
 """What is said of a leader, by the field of `Merits` that decided."""
 
 KEPT = "kept by a person"
+STANDING = "keeper already"
 TOLD_APART = "told apart by a person"
 COLOR_VARIANT = "colour variant"
 """Why a picture leads that is like another."""
@@ -103,6 +107,11 @@ class Entrant(NamedTuple):
     def is_settled(self) -> bool:
         """Whether it leads in any case, and is not judged."""
         return not self.merits.is_new
+
+    @property
+    def insists(self) -> bool:
+        """Whether it leads whatever it is like."""
+        return not (self.merits.is_unasked and self.merits.is_unsettled)
 
 
 class Placing(NamedTuple):
@@ -161,7 +170,7 @@ class _Grouping:
         self._rows = unpacked_each(each.signature for each in ordered)
         self._chains = _numbered([each.chain for each in ordered])
         self._told = _told_apart(ordered, apart)
-        self._insists = np.array([not each.merits.is_unasked for each in ordered], dtype=np.bool_)
+        self._insists = np.array([each.insists for each in ordered], dtype=np.bool_)
         self._may_lead = np.array([each.may_lead for each in ordered], dtype=np.bool_)
         self._leaders = Leaders(self._rows, alike, workers)
         self._best, self._variant, self._refused = (Nearest(len(ordered)) for _ in range(3))
@@ -238,13 +247,14 @@ class _Grouping:
     def _placing(self, place: int, *, follows: bool, threshold_bits: int) -> Placing:
         """Names the picture that another one is like, and says why which of them leads."""
         own = self._ordered[place]
-        kinds = [(self._best, KEPT), (self._refused, TOLD_APART), (self._variant, COLOR_VARIANT)]
+        insisting = STANDING if own.merits.is_unasked else KEPT
+        kinds = [(self._best, insisting), (self._refused, TOLD_APART), (self._variant, COLOR_VARIANT)]
         for nearest, because in kinds:
             if nearest.leaders[place] >= 0:
                 leader = self._ordered[nearest.leaders[place]]
                 why = _why(leader, own) if follows else because
                 return Placing(own.name, follows, leader.name, nearest.resemblance(place), why, threshold_bits)
-        why = KEPT if self._insists[place] else ""
+        why = "" if own.merits.is_unasked else KEPT
         return Placing(own.name, follows, None, None, why, threshold_bits)
 
 
@@ -259,7 +269,10 @@ class _Kinds(NamedTuple):
 def _why(leader: Entrant, follower: Entrant) -> str:
     if follower.parent == leader.name:
         return "is its parent"
-    pairs = zip(leader.merits, follower.merits, BECAUSE, strict=True)
+    merits, others = leader.merits, follower.merits
+    if merits._replace(is_unsettled=True) < others._replace(is_unsettled=True):
+        merits = merits._replace(is_unsettled=others.is_unsettled)  # it would lead anyhow: the same is said each time
+    pairs = zip(merits, others, BECAUSE, strict=True)
     return next((because for one, other, because in pairs if one != other), BECAUSE[-1])
 
 

@@ -12,7 +12,7 @@ BENCHMARKS = {
     "near": near.main,
     "likeness": likeness.main,
 }
-LONG = {"--ten-million": near.ten_million}
+LONG = {"ten-million": near.ten_million}
 """Only where they are asked for."""
 
 

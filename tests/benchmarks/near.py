@@ -1,6 +1,6 @@
 """Finding near-duplicates among a million signatures, beside faiss, numpy, imagededup and imagehash.
 
-`python -m tests.benchmarks near`, and `python -m tests.benchmarks --ten-million` for ten times as many
+`python -m tests.benchmarks near`, and `python -m tests.benchmarks ten-million` for ten times as many
 
 Everything is processor time of one thread, in one run. What would take hours is measured on some queries and scaled,
 which is right as brute force is linear in them; the table says "scaled". The codes are random, with 2 % near copies

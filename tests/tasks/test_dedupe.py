@@ -351,3 +351,38 @@ def test_stars_make_a_keeper_and_told_apart_pictures_are_two(image: ImageOf) -> 
         DISTINCT,
         "told apart by a person from 01010101: 1 of 192 bits",
     ]
+
+
+def test_a_keeper_of_an_earlier_run_stays_one(image: ImageOf) -> None:
+    """Edits were bought of it: no better picture displaces it, no restored one, and none of another campaign."""
+    dull, fine = image(1, 0, position=0), image(2, 5, position=1, width_px=128)
+    before = Wishes(keepers_before=frozenset({dull.sha256}))
+    assert [each.kind for each in judge([dull, fine], [], NORMAL)] == ["duplicate", "keeper"]
+
+    stays = judge([dull, fine], [], NORMAL, before)
+    assert [(each.kind, each.reason) for each in stays] == [
+        ("keeper", DISTINCT),
+        ("duplicate", f"duplicate of {name_of(1)[:8]}: 5 of 192 bits; keeper was it already"),
+    ]
+    restored = Wishes(keepers_before=before.keepers_before, kept=frozenset({fine.sha256}))
+    assert [(each.kind, each.reason) for each in judge([dull, fine], [], NORMAL, restored)] == [
+        ("keeper", f"keeper already, although like {name_of(2)[:8]}: 5 of 192 bits"),
+        ("keeper", "kept by a person"),
+    ]
+    others = judge([dull, fine], [known(3, 2)], NORMAL, before)
+    assert [each.kind for each in others] == ["keeper", "duplicate"]
+
+
+def test_a_keeper_that_was_rejected_since_stays_none(image: ImageOf) -> None:
+    """What a person puts aside is not held up by what was said before."""
+    first, second = image(1, 0, position=0), image(2, 5, position=1)
+    wishes = Wishes(keepers_before=frozenset({first.sha256}), rejected={first.sha256: "dull"})
+    assert [each.kind for each in judge([first, second], [], NORMAL, wishes)] == ["rejected", "keeper"]
+
+
+def test_the_same_reason_is_said_each_time(image: ImageOf) -> None:
+    """A run again finds its keepers on record, and comes to the same words."""
+    images = [image(1, 0, position=0), image(2, 5, position=1)]
+    first = judge(images, [], NORMAL)
+    before = Wishes(keepers_before=frozenset(each.sha256 for each in first if each.kind == "keeper"))
+    assert judge(images, [], NORMAL, before) == first

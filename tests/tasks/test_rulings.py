@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from blocks.archive.catalogue import VerdictRow
 from blocks.archive.folder_store import FolderStore
 from blocks.errors import ArchiveError
+from tasks.brief import Dedupe
 from tasks.decided import decisions_of, keep_decision, take_in, take_ruling, wishes_of
 from tasks.decision_file import DecisionFile
 from tasks.models import ImageRecord
@@ -121,7 +122,7 @@ async def test_a_restored_picture_is_a_keeper_in_all_campaigns(hung: Studio) -> 
         row(B, reason="kept by a person"),
         row(B, campaign="mugs", reason="kept by a person"),
     )
-    assert (await wishes_of(hung)).kept == {B}
+    assert (await wishes_of(hung, Dedupe())).kept == {B}
     again = await take_ruling(restored(B, "command", NOW), hung.archive)
     assert (again.is_new, again.changed_verdicts) == (False, 0)
 
@@ -134,7 +135,7 @@ async def test_of_rejecting_and_restoring_the_later_word_holds(hung: Studio) -> 
     assert Standing(await decisions_of(hung)).rejected == {}
     await take_in(sheet(hung, "reject", 2), hung.archive, NOW + timedelta(days=1))
     assert await kinds(hung) == ["keeper", "rejected", "duplicate"]
-    assert (await wishes_of(hung)).kept == frozenset()
+    assert (await wishes_of(hung, Dedupe())).kept == frozenset()
 
 
 @pytest.mark.parametrize(("rejected", "kept"), [((), {B}), ((B,), set())])
@@ -156,7 +157,7 @@ async def test_a_review_that_lets_a_restored_picture_go_on_takes_nothing_back(
         decided_at=NOW + timedelta(hours=1),
     )
     await keep_decision(review, hung)
-    assert (await wishes_of(hung)).kept == kept
+    assert (await wishes_of(hung, Dedupe())).kept == kept
 
 
 async def test_a_duplicate_that_is_kept_on_the_sheet_is_restored(hung: Studio) -> None:
@@ -173,5 +174,5 @@ async def test_pictures_that_are_told_apart_are_no_duplicates(hung: Studio) -> N
     assert ruled.changed_verdicts == 2
     assert await kinds(hung) == await kinds(hung, "mugs") == ["keeper", "duplicate", "keeper"]
     assert (await hung.archive.catalogue.verdicts_for(C))[0].reason == "told apart by a person"
-    assert (await wishes_of(hung)).apart == {frozenset((A, C))}
+    assert (await wishes_of(hung, Dedupe())).apart == {frozenset((A, C))}
     assert (await take_ruling(told_apart(B, C, NOW), hung.archive)).changed_verdicts == 0
