@@ -2,7 +2,8 @@
 
 The distance of two pictures is the least of: full against full; full against each view of the other, either way, where
 crops count; full against the mirror image of the other, either way, where mirror images count. Where either picture is
-plain, only full against full counts, and at most `PLAIN_THRESHOLD_BITS`: all plain pictures resemble each other.
+plain, at most `PLAIN_THRESHOLD_BITS` may differ: all plain pictures resemble each other. Where one has no detail
+either, such as a small thing on an even ground, only full against full counts.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from tasks.measured import VIEWS, How, Signature
 from tasks.near import FINGERPRINT_BITS, THRESHOLD_BITS, words_of
 from tasks.near_index import NearIndex, pairs_within
 from tasks.near_tables import Matches, each_with_each
-from tasks.signature import Bits, Packed, are_plain, packed, unpacked
+from tasks.signature import Bits, Packed, are_plain, are_without_detail, packed, unpacked
 
 PLAIN_THRESHOLD_BITS = 12
 
@@ -97,7 +98,7 @@ def resemblances(ones: Packed, others: Packed, alike: Alikeness) -> tuple[NDArra
         )
     if alike.mirror:
         distances[2] = np.minimum(_apart(first[:, 0], others["mirror"]), _apart(second[:, 0], ones["mirror"]))
-    distances[1:, are_plain(ones) | are_plain(others)] = _FARTHEST_BITS
+    distances[1:, are_without_detail(ones) | are_without_detail(others)] = _FARTHEST_BITS
     hows = distances.argmin(axis=0)
     return distances[hows, np.arange(len(ones))], hows.astype(np.uint8)
 
@@ -109,11 +110,28 @@ def are_alike(ones: Packed, others: Packed, distances_bits: NDArray[np.int64], a
     return is_near
 
 
+class Figures(NamedTuple):
+    """How much there is to see in pictures."""
+
+    are_plain: Bits
+    are_without_detail: Bits
+
+    @classmethod
+    def of(cls, signatures: Packed) -> Self:
+        """Reads them from signatures."""
+        return cls(are_plain(signatures), are_without_detail(signatures))
+
+    def and_those_of(self, signatures: Packed) -> "Figures":
+        """Adds those of further pictures."""
+        more = Figures.of(signatures)
+        return Figures(*(np.concatenate(pair) for pair in zip(self, more, strict=True)))
+
+
 class Candidates:
     """Known pictures, to find those that new ones are like: exactly the pairs that `resemblances` would name."""
 
     def __init__(self, known: Packed, alike: Alikeness) -> None:
-        self._alike, self._are_plain = alike, are_plain(known)
+        self._alike, self._figures = alike, Figures.of(known)
         self._full = NearIndex.of(words_of(known["views"][:, 0]))
         self._sides = NearIndex.of(words_of(_sides(known, alike)))
 
@@ -123,11 +141,11 @@ class Candidates:
         return cls(known, alike)
 
     def __len__(self) -> int:
-        return len(self._are_plain)
+        return len(self._figures.are_plain)
 
     def append(self, signatures: Packed) -> None:
         """Makes further pictures known; they are numbered on."""
-        self._are_plain = np.concatenate([self._are_plain, are_plain(signatures)])
+        self._figures = self._figures.and_those_of(signatures)
         self._full.append(words_of(signatures["views"][:, 0]))
         self._sides.append(words_of(_sides(signatures, self._alike)))
 
@@ -143,7 +161,7 @@ class Candidates:
         if len(hows):
             found.append(_found(self._sides.within(full, bits), row_hows=hows))
             found.append(_found(self._full.within(sides, bits), query_hows=hows))
-        return Likenesses.of([_gated(each, are_plain(new), self._are_plain) for each in found])
+        return Likenesses.of([_gated(each, Figures.of(new), self._figures) for each in found])
 
 
 def all_pairs(signatures: Packed, alike: Alikeness, *, threads: int = 1) -> Likenesses:
@@ -161,8 +179,8 @@ def all_pairs(signatures: Packed, alike: Alikeness, *, threads: int = 1) -> Like
             near = near._replace(new=near.new + first)
             parts.append(near.only(near.new != near.known))
     ordered = [each._replace(new=np.maximum(*each[:2]), known=np.minimum(*each[:2])) for each in parts]
-    plain = are_plain(signatures)
-    return Likenesses.of([_gated(each, plain, plain) for each in ordered])
+    figures = Figures.of(signatures)
+    return Likenesses.of([_gated(each, figures, figures) for each in ordered])
 
 
 def about_how_many_pairs(signatures: Packed, alike: Alikeness) -> int:
@@ -173,11 +191,12 @@ def about_how_many_pairs(signatures: Packed, alike: Alikeness) -> int:
     return found * len(full) // (2 * len(sample))
 
 
-def _gated(found: Likenesses, new_are_plain: Bits, known_are_plain: Bits) -> Likenesses:
-    """Leaves out what does not count because either picture is plain."""
-    is_plain = new_are_plain[found.new] | known_are_plain[found.known]
-    is_copy = (found.how == HOW.index("copy")) & (found.distance_bits <= PLAIN_THRESHOLD_BITS)
-    return found.only(~is_plain | is_copy)
+def _gated(found: Likenesses, new: Figures, known: Figures) -> Likenesses:
+    """Leaves out what does not count because either picture is plain, or has no detail."""
+    is_plain = new.are_plain[found.new] | known.are_plain[found.known]
+    has_no_detail = new.are_without_detail[found.new] | known.are_without_detail[found.known]
+    is_copy = found.how == HOW.index("copy")
+    return found.only((~is_plain | (found.distance_bits <= PLAIN_THRESHOLD_BITS)) & (~has_no_detail | is_copy))
 
 
 def _found(near: Matches, *, query_hows: Hows = _COPY, row_hows: Hows = _COPY) -> Likenesses:

@@ -77,8 +77,14 @@ def is_plain(signature: Signature) -> bool:
 
 def are_plain(signatures: Packed) -> Bits:
     """As `is_plain`, for many. Shape (n,)."""
-    plain: Bits = (signatures["detail"] < LEAST_DETAIL) | (signatures["gradient"] < LEAST_GRADIENT)
+    plain: Bits = are_without_detail(signatures) | (signatures["gradient"] < LEAST_GRADIENT)
     return plain
+
+
+def are_without_detail(signatures: Packed) -> Bits:
+    """Whether there is no detail at all: an even ground, perhaps with a small thing on it. Shape (n,)."""
+    without: Bits = signatures["detail"] < LEAST_DETAIL
+    return without
 
 
 def is_color_variant(one: Signature, other: Signature, *, mirrored: bool = False) -> bool:
