@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from blocks.archive.ledger import ShotState
 from flows.stages import judge_images, make_pictures
 from tasks.brief import Brief
 from tasks.models import Made, Production, Prompt, Round
 from tasks.plan import plan_takes
 from tasks.references import References
-from tasks.rounds import Take, Terms, close_round, next_takes
+from tasks.rounds import Take, Terms, close_round, next_takes, rather_bought
 from tasks.run_log import run_log
 from tasks.studio import Studio
 
@@ -39,6 +40,8 @@ async def make_rounds(
     tried: dict[Take, int] = {}
     while not (so_far.rounds and so_far.rounds[-1].ended_by):
         takes = next_takes(terms, so_far.rounds, tried)
+        if takes and takes[0].number >= terms.seeds:
+            takes = rather_bought(takes, await _bought_before(brief, tried, prompts, references, studio))
         _tell_begin(so_far.rounds, target, studio)
         shots = plan_takes(
             brief, [(prompts[take.prompt], take.number) for take in takes], references, studio, len(so_far.shots)
@@ -52,7 +55,38 @@ async def make_rounds(
         done = close_round(terms, so_far.rounds, takes, paid=len(made.images), distinct=total, halt=studio.halted_by)
         so_far += Production(rounds=(done,))
         _tell_end(so_far.rounds)
-    return so_far
+    return so_far + await _paid_besides(brief, tried, prompts, references, studio, len(so_far.shots))
+
+
+async def _paid_besides(
+    brief: Brief,
+    tried: Mapping[Take, int],
+    prompts: Sequence[Prompt],
+    references: References,
+    studio: Studio,
+    position: int,
+) -> Production:
+    """Adds what earlier runs of this edition bought, and the rounds of this one did not need: it was paid for."""
+    bought = sorted(await _bought_before(brief, tried, prompts, references, studio))
+    takes = [(prompts[take.prompt], take.number) for take in bought]
+    shots = plan_takes(brief, takes, references, studio, position)
+    return Production(shots=shots, made=await make_pictures(shots, studio))
+
+
+async def _bought_before(
+    brief: Brief, tried: Mapping[Take, int], prompts: Sequence[Prompt], references: References, studio: Studio
+) -> frozenset[Take]:
+    """Finds the takes beside these that earlier runs of this edition bought: in each prompt one follows another."""
+    number = Counter(take.prompt for take in tried)
+    asked = [Take(prompt, number[prompt]) for prompt in range(len(prompts))]
+    bought: set[Take] = set()
+    while asked:
+        shots = plan_takes(brief, [(prompts[take.prompt], take.number) for take in asked], references, studio)
+        entries = await studio.archive.ledger.find(shot.key for shot in shots)
+        known = [(take, entries[shot.key]) for take, shot in zip(asked, shots, strict=True) if shot.key in entries]
+        bought |= {take for take, entry in known if entry.state is ShotState.DONE}
+        asked = [Take(take.prompt, take.number + 1) for take, _ in known]
+    return frozenset(bought)
 
 
 async def _distinct_by_shot(brief: Brief, made: Made, studio: Studio) -> Mapping[str, int]:

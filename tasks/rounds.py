@@ -12,6 +12,7 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from typing import Literal, NamedTuple, Self
 
@@ -96,6 +97,20 @@ def next_takes(terms: Terms, rounds: Sequence[Round], tried: Mapping[Take, int])
     if change == "prompts":
         return tuple(_take(terms, place) for place in fresh[:number])
     return tuple(_further_takes(terms, tried, number))
+
+
+def rather_bought(takes: Sequence[Take], bought: AbstractSet[Take]) -> tuple[Take, ...]:
+    """Puts takes that were bought before in the place of as many that would have to be.
+
+    A shot that failed and succeeds now moves what the rounds after it deal; without this, other takes would be bought,
+    and paid ones left out of the plan.
+
+    Args:
+        takes: Of a round.
+        bought: Takes that no round has planned yet, and that the ledger knows to be done.
+    """
+    left = iter(sorted(bought - set(takes)))
+    return tuple(take if take in bought else next(left, take) for take in takes)
 
 
 def close_round(

@@ -209,3 +209,19 @@ async def test_a_plan_says_what_the_target_costs_at_the_least(repeating: Callabl
     assert [(line.stage, line.shots) for line in plan.estimate.lines] == [("generate", 25), ("edit 1", 100)]
     assert (len(plan.prompts), plan.already_made) == (16, 0)
     assert place.sandbox.jobs() == []
+
+
+def test_shots_that_heal_move_nothing_that_was_paid(repeating: Callable[[float], Place]) -> None:
+    """Failed shots that succeed in a later run change what rounds would deal; what was bought takes part instead."""
+    place = repeating(0.5)
+    brief = place.brief(36, prompts=FEW, generate={**SMALL, "outputs": 1})
+    place.sandbox.fault("job_fails", provider="scenario", times=3, error=None, refund=True)
+
+    first = place.run(brief)
+    bought = place.ordered()
+    again = place.run(brief)
+
+    assert len(first.failures) == 3
+    assert [each.change for each in first.rounds][:2] == ["prompts", "seeds"]
+    assert len(place.ordered()) - len(bought) == again.bought == 3
+    assert {image.sha256 for image in first.images} <= {image.sha256 for image in again.images}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from blocks.errors import AccountRefused, BudgetExhausted, KleinbildError
 from tasks.brief import MAX_PROMPTS, MAX_SHOTS, Brief
 from tasks.models import Round, derive_seed
-from tasks.rounds import Take, Terms, close_round, next_takes, prompts_worth_drawing, yield_line
+from tasks.rounds import Take, Terms, close_round, next_takes, prompts_worth_drawing, rather_bought, yield_line
 
 Model = Callable[[Take], tuple[int, int]]
 """Says how many pictures come of a take, and how many of them are distinct."""
@@ -229,3 +229,13 @@ def test_the_yield_is_told_in_a_line() -> None:
     rounds, _ = play(terms_of(), first_takes_only)
 
     assert yield_line(rounds) == "distinct of paid pictures, round by round: 40 of 40, 0 of 20"
+
+
+def test_what_was_bought_takes_the_place_of_what_would_have_to_be() -> None:
+    """One for one, in their order; what is planned and bought stays where it is, and a round becomes no larger."""
+    takes = (Take(0, 1), Take(1, 1), Take(2, 1))
+    assert rather_bought(takes, set()) == takes
+    assert rather_bought(takes, {Take(1, 1)}) == takes
+    assert rather_bought(takes, {Take(1, 1), Take(3, 1)}) == (Take(3, 1), Take(1, 1), Take(2, 1))
+    many = {Take(4, number) for number in range(1, 9)}
+    assert rather_bought(takes, many) == (Take(4, 1), Take(4, 2), Take(4, 3))
