@@ -13,6 +13,7 @@ from blocks.archive.archive import Archive, open_archive
 from blocks.archive.layout import object_key
 from blocks.archive.ledger import LedgerEntry, ShotState
 from deployments.sandbox.faults import MOMENT_OF_KIND
+from tasks.gate.quarantine import notes_in
 from tests.chaos.books import work_of_entry, work_of_job
 from tests.chaos.faulty import hurry, run_once
 from tests.chaos.world import World
@@ -119,6 +120,9 @@ async def check_shot(entry: LedgerEntry, jobs: list[dict[str, Any]], archive: Ar
         assert entry.images, shown
         for sha256 in entry.images:
             assert await archive.store.head(object_key(sha256)) is not None, shown
+    elif entry.state is ShotState.FAILED and entry.error_code == "bad_picture":  # each of its downloads was broken
+        notes = [note async for _, note in notes_in(archive.store)]
+        assert entry.shot_key in {note.shot_key for note in notes if note is not None}, shown
     elif entry.state is ShotState.FAILED:
         assert entry.job_id in {job["job_id"] for job in jobs} - {job["job_id"] for job in alive}, shown
     else:
