@@ -135,18 +135,18 @@ async def pass_gate(pictures: list[Path], archive: Archive) -> None:
 
     async def let_in(path: Path) -> CatalogueEntry:
         async with decoding:
-            data = path.read_bytes()
-            await asyncio.to_thread(look_through, data)
-        sha256 = hashlib.sha256(data).hexdigest()
+            data, sha256 = await asyncio.to_thread(look_through, path)
         await archive.store.put_if_absent(object_key(sha256), data)
         return row_of(sha256, len(data))
 
     await archive.catalogue.add(await asyncio.gather(*(let_in(path) for path in pictures)))
 
 
-def look_through(data: bytes) -> None:
+def look_through(path: Path) -> tuple[bytes, str]:
+    data = path.read_bytes()
     structure_of(data)
     decode_and_check(data, "The picture")
+    return data, hashlib.sha256(data).hexdigest()
 
 
 async def take_in(pictures: list[Path], archive: Archive) -> None:
