@@ -16,7 +16,7 @@ from tasks.models import ImageRecord, Shot, sha256_of
 from tasks.parents import drift_from
 from tasks.provenance.noting import with_credentials
 from tasks.provenance.views import marked_thumbnail
-from tasks.records import catalogue_entry
+from tasks.records import catalogue_entry, record_of
 from tasks.studio import Studio
 
 DOWNLOAD_ATTEMPTS = 4
@@ -84,22 +84,13 @@ async def _keep(
     sha256 = sha256_of(picture.data)
     store, parent = studio.archive.store, shot.parent_sha256
     await store.put_if_absent(object_key(sha256), picture.data)  # before anything is measured: it was paid for
-    record = ImageRecord(
+    record = record_of(
+        shot,
         sha256=sha256,
-        shot_key=shot.key,
-        provider=shot.provider,
-        sandbox=shot.sandbox,
         job_id=job_id,
         output_index=index,
-        request=shot.request,
-        prompt=shot.prompt,
-        step=shot.step,
-        parent_sha256=shot.parent_sha256,
-        references=shot.references,
-        again=shot.again,
         campaign=studio.run.campaign,
         edition=studio.run.edition,
-        position=shot.position,
         cost=cost,
         checks=examined.checks,
         drift=None if parent is None else await drift_from(parent, examined.small, studio),

@@ -4,13 +4,55 @@
 """
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 from blocks.archive.catalogue import CatalogueEntry
-from tasks.models import RECORD_FORMAT, ImageRecord
+from blocks.provider import Money
+from tasks.measured import Checks, Drift
+from tasks.models import RECORD_FORMAT, ImageRecord, Release, Shot
 from tasks.signature import signature_row
 
 SCHEMA_FILE = Path(__file__).with_name("record.schema.json")
+
+
+def record_of(
+    shot: Shot,
+    *,
+    sha256: str,
+    job_id: str,
+    output_index: int,
+    campaign: str,
+    edition: str,
+    cost: Money | None,
+    checks: Checks,
+    made_at: datetime,
+    drift: Drift | None = None,
+    released: Release | None = None,
+) -> ImageRecord:
+    """Makes the record of a picture: what its shot says, and what became of it."""
+    return ImageRecord(
+        sha256=sha256,
+        shot_key=shot.key,
+        provider=shot.provider,
+        sandbox=shot.sandbox,
+        job_id=job_id,
+        output_index=output_index,
+        request=shot.request,
+        prompt=shot.prompt,
+        step=shot.step,
+        parent_sha256=shot.parent_sha256,
+        references=shot.references,
+        again=shot.again,
+        campaign=campaign,
+        edition=edition,
+        position=shot.position,
+        cost=cost,
+        checks=checks,
+        drift=drift,
+        released=released,
+        made_at=made_at,
+    )
 
 
 def catalogue_entry(record: ImageRecord) -> CatalogueEntry:

@@ -19,7 +19,7 @@ from tasks.models import ImageRecord, Release, Shot, sha256_of
 from tasks.provenance.noting import with_credentials
 from tasks.provenance.splice import manifest_in
 from tasks.provenance.views import marked_thumbnail
-from tasks.records import catalogue_entry
+from tasks.records import catalogue_entry, record_of
 
 
 class Held(Frozen):
@@ -145,23 +145,13 @@ def _credentials_in(data: bytes) -> str | None:
 
 def _record(sha256: str, note: Quarantined, entry: LedgerEntry, examined: Examined, released: Release) -> ImageRecord:
     bought = note.bought or _bought(entry)
-    shot = bought.shot
-    return ImageRecord(
+    return record_of(
+        bought.shot,
         sha256=sha256,
-        shot_key=note.shot_key,
-        provider=shot.provider,
-        sandbox=shot.sandbox,
         job_id=note.job_id,
         output_index=note.output_index or 0,
-        request=shot.request,
-        prompt=shot.prompt,
-        step=shot.step,
-        parent_sha256=shot.parent_sha256,
-        references=shot.references,
-        again=shot.again,
         campaign=bought.campaign,
         edition=bought.edition,
-        position=shot.position,
         cost=bought.cost,
         checks=examined.checks,
         released=released,

@@ -27,16 +27,16 @@ from PIL import Image
 from blocks.archive.archive import Archive, open_archive
 from blocks.archive.catalogue import CatalogueEntry
 from blocks.archive.layout import object_key, record_key, thumbnail_key
-from blocks.provider import PictureRequest
 from deployments.sandbox.pictures.recipe import Recipe
 from deployments.sandbox.pictures.studio import render
 from tasks.checks import Examined, decode_and_check
 from tasks.gate.admit import Expected, admit
 from tasks.gate.structure import structure_of
-from tasks.models import ImageRecord, Prompt
+from tasks.models import ImageRecord
 from tasks.provenance.noting import with_credentials
 from tasks.provenance.views import marked_thumbnail
 from tasks.records import catalogue_entry
+from tests.images import image_record
 
 PICTURES = 64
 PAIRS = 5
@@ -174,25 +174,7 @@ def examine_paid(data: bytes) -> Examined:
 
 def record_of(data: bytes, examined: Examined) -> ImageRecord:
     sha256 = hashlib.sha256(data).hexdigest()
-    return ImageRecord(
-        sha256=sha256,
-        shot_key=sha256,
-        provider="scenario",
-        sandbox=True,
-        job_id="job",
-        output_index=0,
-        request=PictureRequest(model="klein", prompt="a pot", seed=1),
-        prompt=Prompt(text="a pot", template="a pot"),
-        step=0,
-        parent_sha256=None,
-        references=(),
-        campaign="bench",
-        edition="1",
-        position=0,
-        cost=None,
-        checks=examined.checks,
-        made_at=datetime.now(UTC),
-    )
+    return image_record(sha256=sha256, shot_key=sha256, checks=examined.checks)
 
 
 INGESTS: dict[str, Ingest] = {"sealed": seal, "through the gate": pass_gate, "whole ingest": take_in}
