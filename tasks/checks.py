@@ -11,7 +11,7 @@ from blocks.errors import BadPicture
 from tasks.drift import small_of
 from tasks.gate.refusal import Refusal
 from tasks.measured import Checks, MediaType, Signature
-from tasks.pixels import pixels_sha256
+from tasks.pixels import pixels_blake3, pixels_sha256
 from tasks.quality import look_of
 from tasks.signature import fingerprint_of, sign
 from tasks.thumbnails import thumbnail_of
@@ -75,6 +75,17 @@ def decode_and_sign(data: bytes, shown_as: str) -> Signature:
         return sign(picture)
 
 
+def decode_and_hash_as_before(data: bytes, shown_as: str) -> str:
+    """Decodes a picture for the hash of its pixels that records of formats 2 and 3 have; as `examine` otherwise.
+
+    Raises:
+        BadPicture: As in `examine`.
+    """
+    with _opened(data, shown_as) as picture:
+        refuse_bomb(*picture.size, shown_as)
+        return pixels_sha256(picture)
+
+
 def decode_small(data: bytes, shown_as: str) -> Image.Image:
     """Decodes a picture for the small copy that drift is measured on; as `examine` otherwise.
 
@@ -127,7 +138,7 @@ def _check(picture: Image.Image, data: bytes, shown_as: str) -> Checks:
         height_px=height_px,
         size_bytes=len(data),
         fingerprint=fingerprint_of(signature),
-        pixels_sha256=pixels_sha256(picture),
+        pixels_blake3=pixels_blake3(picture),
         signature=signature,
         quality=look.quality,
         flags=look.flags,

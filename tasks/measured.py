@@ -70,8 +70,11 @@ class Checks(Frozen):
     height_px: int
     size_bytes: int
     fingerprint: str = Field(description="48 hexadecimal digits: the 192 bits of `tasks/near.py`.")
+    pixels_blake3: str | None = Field(
+        default=None, description="BLAKE3 of size and decoded pixels (`tasks/pixels.py`): same pixels in other bytes."
+    )
     pixels_sha256: str | None = Field(
-        default=None, description="SHA-256 of size and decoded pixels (`tasks/pixels.py`): same pixels in other bytes."
+        default=None, description="The same by SHA-256, in records of formats 2 and 3; null in all others."
     )
     signature: Signature | None = Field(
         default=None, description="What near-duplicates are found by; null: not signed."

@@ -16,12 +16,12 @@ from blocks.provider import MAX_SEED, Frozen, Money, PictureRequest, ProviderNam
 from tasks.measured import Checks, Drift, DriftFlag, How
 from tasks.shown import one_line
 
-RECORD_FORMAT = 3
+RECORD_FORMAT = 4
 """Version of the record files in an archive. It only grows; a reader refuses what is newer than itself.
 
 2 added to the checks: the hash of the pixels, quality, flags and content credentials; and `again`. 3 added the
-signature to the checks, the drift of edits, and who released a picture that was refused. Their schema, for all formats
-so far, is `tasks/record.schema.json`.
+signature to the checks, the drift of edits, and who released a picture that was refused. 4 hashes the pixels by another
+function. Their schema, for all formats so far, is `tasks/record.schema.json`.
 """
 
 PROMPT_IN_NAME = 32

@@ -23,7 +23,8 @@ one can just see: 9. Photographs blurred beyond recognition: 60 and more; photog
 BLACK_LEVEL = 16
 
 _DIGITS = 4
-_ROWS_AT_ONCE = 32
+_ROWS_AT_ONCE = 64
+"""So few stay in the processor's cache."""
 
 Counts = NDArray[np.float64]
 """Shape (256,): how many pixels have each level of luma."""
@@ -72,11 +73,27 @@ def sharpness_of(luma: NDArray[np.uint8]) -> float:
     if min(height_px, width_px) < 3:
         return 0.0
     inner = (height_px - 2) * (width_px - 2)
-    total = squares = 0.0
-    for top in range(0, height_px - 2, _ROWS_AT_ONCE):  # a few rows at once stay in the processor's cache
-        rows = luma[top : top + _ROWS_AT_ONCE + 2].astype(np.int16)
-        edges = 4 * rows[1:-1, 1:-1] - rows[:-2, 1:-1] - rows[2:, 1:-1] - rows[1:-1, :-2] - rows[1:-1, 2:]
-        flat = edges.ravel().astype(np.float32)
-        total += float(flat.sum(dtype=np.float64))
-        squares += float(flat @ flat)
-    return float(max(0.0, squares / inner - (total / inner) ** 2))
+    mean = _sum_of_edges(luma) / inner
+    return float(max(0.0, _sum_of_squared_edges(luma) / inner - mean**2))
+
+
+def _sum_of_edges(luma: NDArray[np.uint8]) -> int:
+    """Adds up the Laplacian: all but the outermost pixels and their neighbours cancel out."""
+    inside = (luma[1, 1:-1], luma[-2, 1:-1], luma[1:-1, 1], luma[1:-1, -2])
+    outside = (luma[0, 1:-1], luma[-1, 1:-1], luma[1:-1, 0], luma[1:-1, -1])
+    return sum(int(line.sum()) for line in inside) - sum(int(line.sum()) for line in outside)
+
+
+def _sum_of_squared_edges(luma: NDArray[np.uint8]) -> float:
+    """Adds up the squares of the Laplacian, in one long line of pixels, whose neighbours are as far off everywhere."""
+    width_px = luma.shape[1]
+    line = luma.astype(np.int16).ravel()
+    total = 0.0
+    for start in range(width_px, line.size - width_px, _ROWS_AT_ONCE * width_px):
+        end = min(start + _ROWS_AT_ONCE * width_px, line.size - width_px)
+        edges = 4 * line[start:end]
+        for step in (-1, 1, -width_px, width_px):
+            edges -= line[start + step : end + step]
+        inner = edges.reshape(-1, width_px)[:, 1:-1].astype(np.float32).ravel()
+        total += float(inner @ inner)
+    return total

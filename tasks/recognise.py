@@ -10,7 +10,7 @@ from blocks.archive.signatures import Signed
 from blocks.errors import BadPicture, BriefError
 from blocks.provider import Frozen
 from tasks.archive import read_record
-from tasks.checks import decode_and_check
+from tasks.checks import decode_and_check, decode_and_hash_as_before
 from tasks.measured import Checks
 from tasks.near import FINGERPRINT_BITS, THRESHOLD_BITS, as_words, distances_bits, words_of
 from tasks.signature import is_comparable, unpacked_each
@@ -51,7 +51,14 @@ async def recognise(data: bytes, shown_as: str, catalogue: Catalogue) -> tuple[L
         raise BriefError(
             f"No image in the archive is {shown_as}, or looks like it{least}.{_unread(len(signed) - len(known))}"
         )
-    likenesses = [await _likeness(sha256, bits, checks, catalogue) for sha256, bits in near]
+    originals = [await _checks_of(sha256, catalogue) for sha256, _ in near]
+    pixels = {checks.pixels_blake3}
+    if any(each is not None and each.pixels_sha256 for each in originals):
+        pixels.add(await asyncio.to_thread(decode_and_hash_as_before, data, shown_as))
+    likenesses = [
+        Likeness(sha256=sha256, distance_bits=bits, has_same_pixels=_pixels_of(original) in pixels)
+        for (sha256, bits), original in zip(near, originals, strict=True)
+    ]
     return tuple(sorted(likenesses, key=lambda each: (not each.has_same_pixels, each.distance_bits)))
 
 
@@ -69,8 +76,11 @@ def _unread(count: int) -> str:
     return f" {count} {said}" if count else ""
 
 
-async def _likeness(sha256: str, distance_bits: int, checks: Checks, catalogue: Catalogue) -> Likeness:
+async def _checks_of(sha256: str, catalogue: Catalogue) -> Checks | None:
     entry = await catalogue.get(sha256)
-    pixels = None if entry is None else read_record(entry.record_json).checks.pixels_sha256
-    is_same = pixels is not None and pixels == checks.pixels_sha256
-    return Likeness(sha256=sha256, distance_bits=distance_bits, has_same_pixels=is_same)
+    return None if entry is None else read_record(entry.record_json).checks
+
+
+def _pixels_of(checks: Checks | None) -> str | None:
+    """The hash that a record has of its pixels, by whichever function its format has it."""
+    return None if checks is None else checks.pixels_blake3 or checks.pixels_sha256

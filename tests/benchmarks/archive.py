@@ -73,7 +73,7 @@ def record_of(number: int) -> ImageRecord:
             height_px=1024,
             size_bytes=1_500_000,
             fingerprint=sha256[:48],
-            pixels_sha256=sha256,
+            pixels_blake3=sha256,
             quality=Quality(sharpness=120.5, contrast=0.2, clipped_share=0.01, entropy_bits=7.2),
             content_credentials="none",
         ),

@@ -15,7 +15,7 @@ from blocks.errors import BadPicture
 from tasks.checks import decode_and_check
 from tasks.measured import Checks
 from tasks.near import fingerprint
-from tasks.pixels import pixels_sha256
+from tasks.pixels import pixels_blake3
 from tasks.quality import look_of
 from tasks.signature import sign
 
@@ -64,7 +64,7 @@ def test_pictures_are_known_by_what_is_in_them(
             height_px=240,
             size_bytes=len(data),
             fingerprint=fingerprint(picture),
-            pixels_sha256=pixels_sha256(picture),
+            pixels_blake3=pixels_blake3(picture),
             signature=sign(picture),
             quality=look_of(picture).quality,
             flags=(),

@@ -9,6 +9,7 @@ from blocks.errors import BriefError
 from tasks.checks import decode_and_check
 from tasks.models import sha256_of
 from tasks.near import THRESHOLD_BITS
+from tasks.pixels import pixels_sha256
 from tasks.recognise import MOST_LIKENESSES, Likeness, recognise
 from tests.tasks.upkeep import ImageOf, keep
 
@@ -42,6 +43,25 @@ async def test_a_copy_without_its_metadata_has_the_same_pixels(
     (first, *_) = await recognise(copy, "copy.png", archive.catalogue)
 
     assert first == Likeness(sha256=sha256_of(files[3]), distance_bits=0, has_same_pixels=True)
+
+
+async def test_a_record_of_a_former_format_knows_its_pixels_too(
+    archive: Archive, image_of: ImageOf, make_picture: Draw, encode: Encode
+) -> None:
+    """Records of formats 2 and 3 hashed them by another function: a copy of theirs is told as exactly."""
+    picture, other = make_picture(3), make_picture(3).copy()
+    other.putpixel((5, 5), (0, 0, 0))
+    data = encode(picture, "PNG")
+    checks = decode_and_check(data, "It")
+    as_before = checks.model_copy(update={"pixels_blake3": None, "pixels_sha256": pixels_sha256(picture)})
+    await keep(archive, image_of(sha256=sha256_of(data), checks=as_before), data)
+    copies = [encode(each, "PNG", compress_level=1) for each in (picture, other)]
+    found = [await recognise(copy, "copy.png", archive.catalogue) for copy in copies]
+
+    assert [(each.sha256, each.has_same_pixels) for (each,) in found] == [
+        (sha256_of(data), True),
+        (sha256_of(data), False),
+    ]
 
 
 @pytest.mark.parametrize(("file_format", "options"), [("JPEG", {"quality": 70}), ("WEBP", {"quality": 60})])

@@ -42,9 +42,9 @@ def test_a_replay_is_another_purchase_for_each_edition(shot_of: ShotOf) -> None:
 
 def test_what_was_made_again_is_compared(image_of: ImageOf) -> None:
     """The same bytes, the same pixels, or how far apart they look."""
-    checks = image_of().checks.model_copy(update={"pixels_sha256": "e" * 64})
+    checks = image_of().checks.model_copy(update={"pixels_blake3": "e" * 64})
     original = image_of(checks=checks)
-    apart = checks.model_copy(update={"pixels_sha256": "f" * 64, "fingerprint": "7" + "0" * 47})
+    apart = checks.model_copy(update={"pixels_blake3": "f" * 64, "fingerprint": "7" + "0" * 47})
 
     assert compare(original, original).said == "the very same bytes"
     assert compare(original, image_of(sha256="1" * 64, checks=checks)).said == "the same pixels, in other bytes"
