@@ -45,7 +45,7 @@ class ImageArchive(Block):
         default=None,
         title="Credentials block of the bucket",
         description=(
-            "Type and name of a saved block with keys to the bucket, such as aws-credentials/NAME. "
+            "Type and name of a saved block with keys to the bucket, such as aws-credentials/NAME or s3-bucket/NAME. "
             "Without it, the environment's keys (AWS_ACCESS_KEY_ID and so on)."
         ),
     )

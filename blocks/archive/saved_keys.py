@@ -46,6 +46,32 @@ class _AwsCredentials(_Document):
         )
 
 
+class _MinioCredentials(_Document):
+    minio_root_user: str
+    minio_root_password: SecretStr
+    region_name: str | None = None
+    aws_client_parameters: _AwsClientParameters = _AwsClientParameters()
+
+    def keys(self) -> AmazonKeys:
+        """The same in our words."""
+        return AmazonKeys(
+            access_key_id=self.minio_root_user,
+            secret_access_key=self.minio_root_password,
+            region=self.region_name,
+            endpoint=self.aws_client_parameters.endpoint_url,
+        )
+
+
+class _S3Bucket(_Document):
+    """Its bucket and folder are not heeded: the archive's root names them."""
+
+    credentials: _AwsCredentials | _MinioCredentials
+
+    def keys(self) -> AmazonKeys:
+        """Those of its credentials."""
+        return self.credentials.keys()
+
+
 class _GcpCredentials(_Document):
     service_account_info: dict[str, Any]
 
@@ -70,11 +96,14 @@ class _AzureBlobStorageCredentials(_Document):
         )
 
 
-_TYPES: dict[str, tuple[type[_AwsCredentials | _GcpCredentials | _AzureBlobStorageCredentials], str]] = {
-    "aws-credentials": (
-        _AwsCredentials,
-        "It needs an access key's id and secret; profiles and roles are taken from the environment only.",
-    ),
+_AMAZON_NEEDS = "It needs an access key's id and secret; profiles and roles are taken from the environment only."
+
+_Types = type[_AwsCredentials | _MinioCredentials | _S3Bucket | _GcpCredentials | _AzureBlobStorageCredentials]
+
+_TYPES: dict[str, tuple[_Types, str]] = {
+    "aws-credentials": (_AwsCredentials, _AMAZON_NEEDS),
+    "minio-credentials": (_MinioCredentials, "It needs a user and a password."),
+    "s3-bucket": (_S3Bucket, f"Its credentials count. {_AMAZON_NEEDS}"),
     "gcp-credentials": (_GcpCredentials, "It needs the service account's info, not a file."),
     "azure-blob-storage-credentials": (_AzureBlobStorageCredentials, "It needs a connection string."),
 }

@@ -65,6 +65,21 @@ def save(monkeypatch: pytest.MonkeyPatch) -> Save:
             ),
         ),
         (
+            "minio-credentials/studio",
+            {"minio_root_user": "root", "minio_root_password": "hidden", "region_name": None},
+            AmazonKeys(access_key_id="root", secret_access_key=SecretStr("hidden")),
+        ),
+        (
+            "s3-bucket/studio",
+            {"bucket_name": "pictures", "bucket_folder": "", "credentials": AWS},
+            AmazonKeys(
+                access_key_id="AKID",
+                secret_access_key=SecretStr("hidden"),
+                region="eu-central-1",
+                endpoint="http://127.0.0.1:9000",
+            ),
+        ),
+        (
             "gcp-credentials/studio",
             {"service_account_info": {"type": "service_account"}, "project": "p"},
             GoogleKeys(service_account_json=SecretStr('{"type": "service_account"}')),
@@ -106,9 +121,8 @@ async def test_a_block_that_cannot_be_used_says_what_it_needs(save: Save, change
 @pytest.mark.parametrize("block", ["studio", "aws-credentials/", "secret/studio", ""])
 async def test_other_names_are_refused(block: str) -> None:
     """Before a server is asked."""
-    with pytest.raises(
-        SetupError, match=r"names no credentials block: write aws-credentials/NAME, gcp-credentials/NAME"
-    ):
+    names = "aws-credentials/NAME, minio-credentials/NAME, s3-bucket/NAME, gcp-credentials/NAME"
+    with pytest.raises(SetupError, match=f"names no credentials block: write {names}"):
         await saved_keys(block)
 
 
