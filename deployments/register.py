@@ -29,6 +29,7 @@ VARIABLES = """environment variables:
   SUNRA_KEY                                       saves sunra-credentials/default
   SUNRA_PRICE_PER_IMAGE                           what a picture costs you; the API does not say
   KLEINBILD_ARCHIVE                               saves image-archive/default with this root
+  KLEINBILD_ARCHIVE_CREDENTIALS                   saved block with the keys to its bucket, such as aws-credentials/NAME
   KLEINBILD_CATALOGUE_URL                         database of that archive, for many machines
   KLEINBILD_BROWSE_URL                            where browsers find that archive, for links in reports
   KLEINBILD_CAP_PER_DAY, KLEINBILD_CAP_PER_MONTH  most that all runs together may spend
@@ -48,6 +49,7 @@ SECRETS = ("SCENARIO_SDK_API_KEY", "SCENARIO_SDK_API_SECRET", "SUNRA_KEY", "KLEI
 _SCENARIO_FIELDS = {"SCENARIO_PRICE_PER_CREATIVE_UNIT": "price_per_creative_unit"}
 _SUNRA_FIELDS = {"SUNRA_PRICE_PER_IMAGE": "price_per_image"}
 _ARCHIVE_FIELDS = {
+    "KLEINBILD_ARCHIVE_CREDENTIALS": "credentials",
     "KLEINBILD_CATALOGUE_URL": "catalogue_url",
     "KLEINBILD_BROWSE_URL": "browse_url",
     "KLEINBILD_CAP_PER_DAY": "cap_per_day",

@@ -25,6 +25,7 @@ ALL = {
     "SUNRA_KEY": SUNRA_KEY,
     "SUNRA_PRICE_PER_IMAGE": "0.003",
     "KLEINBILD_ARCHIVE": "/somewhere/archive",
+    "KLEINBILD_ARCHIVE_CREDENTIALS": "aws-credentials/studio",
     "KLEINBILD_CATALOGUE_URL": "postgresql://user:password-4714@host/name",
     "KLEINBILD_BROWSE_URL": "http://127.0.0.1:8780",
     "KLEINBILD_CAP_PER_DAY": "12.50",
@@ -77,7 +78,7 @@ def test_every_variable_finds_its_place() -> None:
     assert archive.root == "/somewhere/archive"
     assert archive.catalogue_url is not None
     assert archive.catalogue_url.get_secret_value() == ALL["KLEINBILD_CATALOGUE_URL"]
-    assert archive.browse_url == "http://127.0.0.1:8780"
+    assert (archive.browse_url, archive.credentials) == ("http://127.0.0.1:8780", "aws-credentials/studio")
     assert (archive.cap_per_day, archive.cap_per_month, archive.cap_unit) == (Decimal("12.50"), Decimal(200), "EUR")
 
 
