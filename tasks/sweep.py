@@ -1,12 +1,16 @@
 """Takes out of the archive what nothing names, in two steps: into the trash first, and for good after a grace period.
 
-Garbage collection beside a writer is where archives lose data. So it never runs beside one: it refuses while a run is
-at work or a shot is under way, looks again when it is done, and puts everything back if a run has begun meanwhile.
-What lies in the trash and is named by then goes back to its place; `repair` finds it there, too.
+Garbage collection beside a writer is where archives lose data. So it never runs beside one, another sweep included: it
+refuses while a run is at work or a shot is under way, looks again when it is done, and puts everything back if a run
+has begun meanwhile, also one that has ended since. What lies in the trash and is named by then goes back to its place;
+`repair` finds it there, too.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from datetime import timedelta
+from typing import NamedTuple
+from uuid import uuid4
 
 from blocks.archive.archive import Archive
 from blocks.archive.layout import object_key, sha256_of_key, trash_key
@@ -15,6 +19,7 @@ from blocks.archive.store import Store
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
 from tasks.named import named_among, named_in_records
+from tasks.presence import at_work
 from tasks.trash import forget, is_overdue, put_into_trash, take_out_of_trash
 from tasks.verify import Progress
 
@@ -35,6 +40,13 @@ class Swept(Frozen):
     """In the trash, until their grace period is over."""
     trashed_bytes: int = 0
     deleted_bytes: int = 0
+
+
+class _Alone(NamedTuple):
+    """By what a sweep knows that nobody has come beside it: its own name among the runs, and how many had begun."""
+
+    run_id: str
+    begun: int
 
 
 async def sweep(
@@ -58,7 +70,21 @@ async def sweep(
     Raises:
         ArchiveError: Runs are at work, or a record cannot be read, so that nobody knows what it names.
     """
-    await _refuse_beside_writers(archive)
+    run_id = f"gc-{uuid4().hex}"
+    # Known as a run itself: of two sweeps, one could put back what the other is about to delete from its place.
+    async with nullcontext() if is_dry else at_work(archive.ledger, run_id):
+        alone = _Alone(run_id, await archive.ledger.runs_begun())
+        await _refuse_beside_writers(archive, alone)
+        swept, twice = await _plan(archive, grace, is_dry, on_progress)
+        if not is_dry:
+            await _carry_out(swept, twice, archive, alone)
+    return swept
+
+
+async def _plan(
+    archive: Archive, grace: timedelta, is_dry: bool, on_progress: Progress
+) -> tuple[Swept, frozenset[str]]:
+    """Finds out what is to be done; and which pictures that are named lie in the trash as well as in their place."""
     present = await _pictures(archive.store, "objects/", object_key)
     in_trash = await _pictures(archive.store, "trash/", trash_key)
     named = await named_in_records(archive, on_progress) | await named_among(present | in_trash, archive)
@@ -73,14 +99,12 @@ async def sweep(
         trashed_bytes=await _size_bytes(map(object_key, orphans), archive.store),
         deleted_bytes=await _size_bytes(map(trash_key, overdue), archive.store),
     )
-    if not is_dry:
-        await _carry_out(swept, named & present & in_trash, archive)
-    return swept
+    return swept, named & present & in_trash
 
 
-async def _carry_out(swept: Swept, twice: frozenset[str], archive: Archive) -> None:
+async def _carry_out(swept: Swept, twice: frozenset[str], archive: Archive, alone: _Alone) -> None:
     left = await _take_out([*swept.restored, *sorted(twice)], archive.store)  # twice: of a move that was killed
-    await _put_all_into_trash(swept.trashed, archive)
+    await _put_all_into_trash(swept.trashed, archive, alone)
     for sha256 in swept.deleted:
         await forget(sha256, archive.store)
     if left:
@@ -102,7 +126,7 @@ async def _take_out(sha256s: Iterable[str], store: Store) -> list[str]:
     return left
 
 
-async def _put_all_into_trash(sha256s: Iterable[str], archive: Archive) -> None:
+async def _put_all_into_trash(sha256s: Iterable[str], archive: Archive, alone: _Alone) -> None:
     """Moves all of them, or none: whatever comes in between, those that were moved are put back."""
     begun: list[str] = []
     try:
@@ -112,7 +136,7 @@ async def _put_all_into_trash(sha256s: Iterable[str], archive: Archive) -> None:
     except ArchiveError as error:
         raise await _put_back(begun, "The store failed in the middle", error, archive.store) from error
     try:
-        await _refuse_beside_writers(archive)
+        await _refuse_beside_writers(archive, alone)
     except ArchiveError as error:
         raise await _put_back(begun, "Meanwhile a run has begun", error, archive.store) from error
 
@@ -134,12 +158,12 @@ async def _put_back(sha256s: Iterable[str], what: str, why: ArchiveError, store:
     )
 
 
-async def _refuse_beside_writers(archive: Archive) -> None:
+async def _refuse_beside_writers(archive: Archive, alone: _Alone) -> None:
     """Makes sure that nobody is between bytes and record.
 
     A run that is frozen counts as gone after a while; its shot is under way all the same.
     """
-    if runs := await archive.ledger.runs_at_work():
+    if runs := [run for run in await archive.ledger.runs_at_work() if run != alone.run_id]:
         shown = ", ".join(run[:8] for run in runs[:RUNS_SHOWN])
         raise ArchiveError(f"Runs are at work on this archive ({len(runs)}: {shown}): sweep it when they have ended.")
     if under_way := await archive.ledger.in_states(ShotState.SENDING, ShotState.RUNNING):
@@ -147,6 +171,8 @@ async def _refuse_beside_writers(archive: Archive) -> None:
             f"Shots are under way ({len(under_way)}), left by runs that are gone: run `reconcile` first, which "
             "collects their pictures."
         )
+    if await archive.ledger.runs_begun() != alone.begun:
+        raise ArchiveError("It has ended since: sweep again.")
 
 
 async def _pictures(store: Store, prefix: str, key_of: Callable[[str], str]) -> frozenset[str]:

@@ -81,6 +81,10 @@ class Ledger:
         """The runs that have begun and are not gone, the oldest first."""
         return await self._database.read(owners.at_work)
 
+    async def runs_begun(self) -> int:
+        """How many runs have ever begun: when it is the same again, none has come and gone meanwhile."""
+        return await self._database.read(owners.begun)
+
     async def open_budget(self, scope: str, limit: Money) -> BudgetState:
         """Creates a budget, or raises or lowers its limit; what is committed stays counted.
 

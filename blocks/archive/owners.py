@@ -85,6 +85,11 @@ def at_work(connection: Connection) -> tuple[str, ...]:
     return tuple(run_id for run_id in connection.execute(begun).scalars().all() if not is_gone(connection, run_id))
 
 
+def begun(connection: Connection) -> int:
+    """How many runs have ever begun, whatever became of them."""
+    return connection.scalar(select(func.count(owners.c.run_id))) or 0
+
+
 def _is_forgotten(connection: Connection, run_id: str) -> bool:
     """Says of a run that was never registered whether it has touched none of its open shots for as long as a lease."""
     touched = select(func.max(shots.c.updated_at)).where(shots.c.run_id == run_id, shots.c.state.in_(OPEN_STATES))

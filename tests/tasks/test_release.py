@@ -4,21 +4,26 @@ from datetime import UTC, datetime
 
 import pytest
 
+from blocks.archive.archive import open_archive
 from blocks.archive.layout import object_key, quarantine_key, quarantine_reason_key, record_key, thumbnail_key
 from blocks.archive.ledger import ShotState
+from blocks.archive.store import Store
 from blocks.errors import ArchiveError, BadPicture, BriefError
 from flows.stages import make_pictures
 from tasks import ingest
+from tasks import release as module
 from tasks.gate.admit import Expected
+from tasks.gate.quarantine import Quarantined, note_on
 from tasks.generate import collect, submit
 from tasks.models import Release, Shot
 from tasks.purchase import Purchase
 from tasks.release import held_in, release
 from tasks.studio import Studio
+from tasks.sweep import sweep
 from tests.conftest import Sandbox
 from tests.money import cu
 from tests.tasks.buying import PRICE_CU, state_of
-from tests.tasks.conftest import ShotOf
+from tests.tasks.conftest import OpenStudio, ShotOf
 from tests.tasks.gate.files import encoded, scene
 from tests.tasks.upkeep import overwrite
 
@@ -172,3 +177,22 @@ async def test_a_name_that_means_nothing_is_refused(name: str, studio: Studio) -
     """With the command that lists what there is."""
     with pytest.raises(BriefError, match="python -m flows quarantine"):
         await release(name, studio.archive, by="Ada", now=NOW)
+
+
+@pytest.mark.usefixtures("wrong_size")
+async def test_nothing_is_swept_beside_it(
+    studio_with: OpenStudio, shot_of: ShotOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its bytes and its record a picture is named by nothing."""
+    async with studio_with() as studio:
+        sha256 = await refused(shot_of(), studio)
+
+    async def meanwhile(name: str, store: Store) -> Quarantined | None:
+        with pytest.raises(ArchiveError, match=r"Runs are at work on this archive \(1: release-"):
+            await sweep(opened, is_dry=False)
+        return await note_on(name, store)
+
+    monkeypatch.setattr(module, "note_on", meanwhile)
+    async with open_archive(studio.archive.root) as opened:
+        record = await release(sha256, opened, by="Ada", now=NOW)
+        assert await opened.store.head(object_key(record.sha256)) is not None

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,9 +7,11 @@ import pytest
 from blocks.archive.archive import Archive
 from blocks.archive.layout import decision_key, object_key, quarantine_key, record_key, trash_key, trash_note_key
 from blocks.archive.ledger import Reservation
+from blocks.archive.store import Store
 from blocks.errors import ArchiveError
 from tasks import sweep as module
 from tasks.models import ImageRecord, ReferenceUse, Shot, sha256_of
+from tasks.named import named_among
 from tasks.sweep import Swept, sweep
 from tasks.trash import put_into_trash
 from tests.tasks.gate.files import encoded, scene
@@ -179,6 +181,43 @@ async def test_a_run_that_begins_meanwhile_gets_everything_back(
     with pytest.raises(ArchiveError, match="Meanwhile a run has begun, so everything was put back"):
         await sweep(archive, is_dry=False, grace=NO_GRACE)
     assert await keys(archive) == before
+
+
+async def test_a_run_that_has_come_and_gone_gets_everything_back(
+    archive: Archive, images: Sequence[ImageRecord], image_of: ImageOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its picture had these very bytes, which nothing had named before: its record names them now."""
+
+    async def meanwhile(sha256s: Set[str], archive: Archive) -> frozenset[str]:
+        named = await named_among(sha256s, archive)
+        await archive.ledger.begin_run("quick")
+        await keep(archive, image_of(sha256=ORPHAN), OTHER)
+        await archive.ledger.end_run("quick")
+        return named
+
+    monkeypatch.setattr(module, "named_among", meanwhile)
+    with pytest.raises(
+        ArchiveError, match=r"Meanwhile a run has begun, so everything was put back\. It has ended since"
+    ):
+        await sweep(archive, is_dry=False, grace=NO_GRACE)
+    assert await archive.store.get(object_key(ORPHAN)) == OTHER
+
+
+async def test_of_two_at_once_one_refuses(
+    archive: Archive, images: Sequence[ImageRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One could put back what the other has copied and is about to delete: then neither place would have it."""
+    real = put_into_trash
+
+    async def meanwhile(sha256: str, store: Store) -> None:
+        with pytest.raises(ArchiveError, match=r"Runs are at work on this archive \(1: gc-"):
+            await sweep(archive, is_dry=False)
+        await real(sha256, store)
+
+    monkeypatch.setattr(module, "put_into_trash", meanwhile)
+    with pytest.raises(ArchiveError, match="so everything was put back"):
+        await sweep(archive, is_dry=False)
+    assert await archive.store.get(object_key(ORPHAN)) == OTHER
 
 
 async def test_a_record_that_cannot_be_read_stops_it(archive: Archive, images: Sequence[ImageRecord]) -> None:
