@@ -48,9 +48,9 @@ def create_once(temp_folder: Path, path: Path, data: bytes) -> bool:
     return won
 
 
-def replace(temp_folder: Path, path: Path, data: bytes) -> None:
+def replace(temp_folder: Path, path: Path, data: bytes, mode: int = REPLACEABLE) -> None:
     """Gives `data` the name `path`, instead of what had it before: readers see the old or the new, nothing between."""
-    with _written_aside(temp_folder, data, REPLACEABLE) as temp:
+    with _written_aside(temp_folder, data, mode) as temp:
         temp.replace(path)
     sync_folder(path.parent)
 

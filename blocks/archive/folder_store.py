@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from blocks.archive import durable
-from blocks.archive.layout import TEMP_FOLDER, check_key
+from blocks.archive.layout import TEMP_FOLDER, check_key, is_meant_to_stay
 from blocks.archive.probe import FIRST, PART, SECOND, Seen, judge
 from blocks.archive.store import StoredObject
 from blocks.errors import ArchiveError, SetupError
@@ -129,9 +129,11 @@ class FolderStore:
 
     def _put(self, key: str, data: bytes) -> None:
         path = self.path_of(key)
+        # A picture that is mended is read-only again: an export may link to it, and nobody is to write through that.
+        mode = durable.READ_ONLY if is_meant_to_stay(key) else durable.REPLACEABLE
         with self._told("write", key):
             self._make_folder(path.parent)
-            durable.replace(self._temp_folder, path, data)
+            durable.replace(self._temp_folder, path, data, mode)
 
     def _make_folder(self, folder: Path) -> None:
         if folder not in self._durable_folders or not folder.is_dir():

@@ -14,6 +14,8 @@ TEMP_FOLDER = "tmp"
 """Half-written files of a folder store. On the same file system as everything else, and no part of the archive."""
 
 MAX_KEY_LENGTH = 512
+_MEANT_TO_STAY = ("decisions/", "objects/", "quarantine/", "records/", "repeats/")
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -72,6 +74,11 @@ def decision_key(decision_id: str) -> str:
 def edition_key(edition_id: str) -> str:
     """Key of what an edition of a campaign consists of (JSON). Written anew whenever it is judged."""
     return f"editions/{edition_id}.json"
+
+
+def is_meant_to_stay(key: str) -> bool:
+    """Says whether what lies at a key is written once; only what is damaged there is ever replaced."""
+    return key.startswith(_MEANT_TO_STAY)
 
 
 def sha256_of_key(key: str) -> str | None:

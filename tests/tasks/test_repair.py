@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,7 @@ async def test_pictures_are_fetched_again(archive: Archive, images: Sequence[Ima
     assert (await look(archive)).findings == ()
     assert await archive.store.get(object_key(changed)) == BYTES[changed]
     assert await archive.store.get(quarantine_key(sha256_of(damaged))) == damaged
+    assert (Path(archive.root) / object_key(changed)).stat().st_mode & 0o222 == 0  # an export may link to it
 
 
 async def test_records_and_rows_mend_each_other(archive: Archive, images: Sequence[ImageRecord]) -> None:
