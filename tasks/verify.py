@@ -146,7 +146,7 @@ async def _under_way(store: Store, records: Set[str]) -> frozenset[str]:
     for sha256 in sorted(records):
         data = await _read(store, record_key(sha256))
         record = data if isinstance(data, Finding) else parse_record(sha256, data)
-        if isinstance(record, ImageRecord) and datetime.now(UTC) - record.made_at < UNDER_WAY:
+        if isinstance(record, ImageRecord) and abs(datetime.now(UTC) - record.made_at) < UNDER_WAY:  # clocks differ
             young.add(sha256)
     return frozenset(young)
 

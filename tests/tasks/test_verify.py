@@ -201,6 +201,18 @@ async def test_a_run_at_work_is_no_damage(archive: Archive, images: Sequence[Ima
     assert await found(archive) == [(FindingKind.CATALOGUE_DIFFERS, record_key(new.sha256))]
 
 
+async def test_a_record_of_the_future_is_looked_at(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """A clock that was wrong by a year does not hide for a year that a picture is not known, and not there."""
+    made_at = datetime.now(UTC) + timedelta(days=365)
+    new = images[0].model_copy(update={"sha256": sha256_of(b"new"), "made_at": made_at})
+    await archive.store.put_if_absent(record_key(new.sha256), new.model_dump_json().encode())
+
+    assert set(await found(archive)) == {
+        (FindingKind.CATALOGUE_DIFFERS, record_key(new.sha256)),
+        (FindingKind.RECORD_WITHOUT_OBJECT, record_key(new.sha256)),
+    }
+
+
 async def test_a_picture_that_came_during_the_look_is_no_damage(
     archive: Archive, images: Sequence[ImageRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
