@@ -89,17 +89,12 @@ class Copier:
         return data, sha256_of(data)
 
     async def _marked(self, record: ImageRecord) -> tuple[bytes, str]:
-        received = await self._store.get(object_key(record.sha256))
+        received = await self._received(record.sha256)
         inputs = await self._inputs(record) if self._terms.provenance == "full" else NO_INPUTS
         return await asyncio.to_thread(self._mark, received, record, inputs)
 
     def _mark(self, received: bytes, record: ImageRecord, inputs: Mapping[str, bytes]) -> tuple[bytes, str]:
         """Makes a copy, and its SHA-256: that of the received bytes where it is these."""
-        if sha256_of(received) != record.sha256:
-            raise ArchiveError(
-                f"{object_key(record.sha256)} is no more what was received: its bytes have another SHA-256. Nothing "
-                "was exported; verify the archive, which also says what can be repaired."
-            )
         copy = mark(
             received,
             record,
@@ -118,8 +113,18 @@ class Copier:
             if sha256 in self._signed:
                 found[sha256] = await asyncio.to_thread((self._aside / sha256).read_bytes)
             elif await self._store.head(object_key(sha256)) is not None:
-                found[sha256] = await self._store.get(object_key(sha256))
+                found[sha256] = await self._received(sha256)
         return found
+
+    async def _received(self, sha256: str) -> bytes:
+        """Reads a picture, and holds it against its name: what goes out, or is signed for, is what came."""
+        data = await self._store.get(object_key(sha256))
+        if await asyncio.to_thread(sha256_of, data) != sha256:
+            raise ArchiveError(
+                f"{object_key(sha256)} is no more what was received: its bytes have another SHA-256. Nothing "
+                "was exported; verify the archive, which also says what can be repaired."
+            )
+        return data
 
     def _file_of(self, record: ImageRecord) -> Path | None:
         store = self._store

@@ -19,7 +19,7 @@ from tasks.export.export import export_pictures
 from tasks.export.family import Family
 from tasks.export.manifest import Manifest
 from tasks.export.terms import Terms, Wanted
-from tasks.models import ImageRecord
+from tasks.models import ImageRecord, sha256_of
 from tasks.provenance import signing
 from tasks.provenance.demo_certificates import DemoCertificates
 from tasks.provenance.marking import ProvenanceMode
@@ -155,6 +155,19 @@ async def test_a_signed_chain_is_whole(shelf: Shelf, certificates: DemoCertifica
     assert {record.sha256[:16], photograph.sha256[:16]} <= titles
     manifest = Manifest.model_validate_json((tmp_path / "out" / "export.json").read_bytes())
     assert manifest.order.signed_with is not None
+
+
+async def test_nothing_is_signed_for_that_is_not_what_it_was(
+    shelf: Shelf, certificates: DemoCertificates, encode: Callable[..., bytes], tmp_path: Path
+) -> None:
+    """A reference that another picture lies in the place of: a credential would name it by the hash of the first."""
+    photograph = encode(Image.new("RGB", (48, 32), "red"), "PNG")
+    await shelf.archive.store.put_if_absent(object_key(sha256_of(photograph)), photograph)
+    await shelf.add("a mug like the photograph", references=(sha256_of(photograph),))
+    await shelf.archive.store.put(object_key(sha256_of(photograph)), encode(Image.new("RGB", (48, 32), "blue"), "PNG"))
+    with pytest.raises(ArchiveError, match=f"{sha256_of(photograph)} is no more what was received"):
+        await export_pictures(shelf.archive, Terms(provenance="full"), tmp_path / "out", key=certificates.key)
+    assert left_in(tmp_path) == set()
 
 
 async def test_a_lost_parent_is_named_without_its_credentials(
