@@ -95,8 +95,8 @@ def _sweep(stray: Path) -> None:
             return
         with _locked(stray):
             shutil.rmtree(stray)
-    except (BlockingIOError, FileNotFoundError):
-        return  # somebody works in it, or another sweeper was faster
+    except OSError:
+        return  # somebody works in it, another sweeper was faster, or it is somebody else's: it is in nobody's way
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """An export is there whole or not at all, and the same twice."""
 
 import asyncio
+import errno
 import fcntl
 import os
+import shutil
 import signal
 import sys
 import tarfile
@@ -216,6 +218,26 @@ async def test_a_killed_export_leaves_no_final_name_and_is_swept(
 
     assert {path.name for path in (tmp_path / "exports").iterdir()} == {"out", at_work.name}
     assert mixed
+
+
+async def test_what_another_user_left_is_in_nobodys_way(
+    shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder that people share, one cannot remove what another one's killed export has left."""
+    stray = tmp_path / f"{draft.PREFIX}of-another-user"
+    stray.mkdir()
+    long_ago = time.time() - 2 * SWEPT_AFTER_SECONDS
+    os.utime(stray, (long_ago, long_ago))
+    real = shutil.rmtree
+
+    def refusing(path: Path) -> None:
+        if path == stray:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        real(path)
+
+    monkeypatch.setattr(shutil, "rmtree", refusing)
+    assert (await export_pictures(shelf.archive, Terms(), tmp_path / "out")).pictures == len(mixed)
+    assert left_in(tmp_path) == {"out", stray.name}
 
 
 async def test_two_at_once_make_one(shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path) -> None:
