@@ -9,6 +9,7 @@ refuses what has `jpg` in one place and `png` in another. `README.md` tells it s
 import json
 import tarfile
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from tasks.export.copied import Copy
@@ -55,9 +56,10 @@ class Shards:
             self._finish(copy.suffix)
 
     def close(self) -> tuple[ExportedFile, ...]:
-        """Finishes the files that are still open."""
-        for suffix in sorted(self._open):
-            self._finish(suffix)
+        """Finishes the files that are still open: all of them, also where the disk is full for one."""
+        with ExitStack() as stack:
+            for suffix in sorted(self._open):
+                stack.callback(self._finish, suffix)
         if self._card is None:
             self._card = write_file(self._folder, CARD, _card_of(self._begun).encode())
             self._files.append(self._card)

@@ -31,7 +31,7 @@ class ZipFile:
         self._lines: list[bytes] = []
         self._file = (folder / NAME).open("x+b")
         self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED)
-        self._written: tuple[ExportedFile, ...] | None = None
+        self._written: tuple[ExportedFile, ...] = ()
 
     def add(self, copy: Copy) -> None:
         """Writes one picture, and keeps its line."""
@@ -41,7 +41,7 @@ class ZipFile:
 
     def close(self) -> tuple[ExportedFile, ...]:
         """Writes the lines and the table of contents."""
-        if self._written is None:
+        if not self._file.closed:  # it is after a call that failed, too: what went wrong there is what counts
             try:
                 self._zip.writestr(_entry(METADATA), b"".join(self._lines))
                 self._zip.close()

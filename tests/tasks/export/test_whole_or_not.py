@@ -254,8 +254,9 @@ async def test_two_at_once_make_one(shelf: Shelf, mixed: list[ImageRecord], tmp_
     assert mixed
 
 
+@pytest.mark.parametrize("kind", ["imagefolder", "webdataset", "zip", "parquet", "kohya"])
 async def test_a_folder_that_cannot_be_written_is_said_plainly(
-    shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: ExportFormat, shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk in the middle: one message, and nothing left."""
 
@@ -264,7 +265,7 @@ async def test_a_folder_that_cannot_be_written_is_said_plainly(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(SetupError, match="No space left on device"):
-        await export_pictures(shelf.archive, Terms(), tmp_path / "out")
+        await export_pictures(shelf.archive, Terms(format=kind), tmp_path / "out")
     monkeypatch.undo()
     assert left_in(tmp_path) == set()
     assert mixed
