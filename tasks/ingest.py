@@ -6,7 +6,7 @@ Each step is idempotent and durable before the next: a run that is killed anywhe
 import asyncio
 from datetime import UTC, datetime
 
-from blocks.archive.layout import object_key, record_key, repeat_key, thumbnail_key
+from blocks.archive.layout import record_key, repeat_key, thumbnail_key
 from blocks.errors import BadPicture, LinkExpired, ProviderUnavailable
 from blocks.provider import DownloadedPicture, JobStatus, Money, Provider, RemotePicture
 from tasks.checks import Examined
@@ -18,6 +18,7 @@ from tasks.provenance.noting import with_credentials
 from tasks.provenance.views import marked_thumbnail
 from tasks.records import catalogue_entry, record_of
 from tasks.studio import Studio
+from tasks.trash import keep_bytes
 
 DOWNLOAD_ATTEMPTS = 4
 DOWNLOAD_PAUSE_SECONDS = 0.5
@@ -83,7 +84,7 @@ async def _keep(
 ) -> ImageRecord:
     sha256 = sha256_of(picture.data)
     store, parent = studio.archive.store, shot.parent_sha256
-    await store.put_if_absent(object_key(sha256), picture.data)  # before anything is measured: it was paid for
+    await keep_bytes(sha256, picture.data, store)  # before anything is measured: it was paid for
     record = record_of(
         shot,
         sha256=sha256,

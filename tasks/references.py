@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-from blocks.archive.layout import object_key
 from blocks.archive.store import Store
 from blocks.errors import BadPicture, BriefError, ProviderError
 from blocks.http import build_downloader, download_picture, redact_url
 from tasks.brief import ReferenceSource, RevisionBrief
 from tasks.checks import decode_and_check
 from tasks.models import ReferenceUse, sha256_of
+from tasks.trash import keep_bytes
 
 MAX_REFERENCE_SIZE_BYTES = 50 * 1024 * 1024
 FETCH_TIMEOUT_SECONDS = 60.0
@@ -33,7 +33,7 @@ async def keep_references(read: Iterable[tuple[ReferenceUse, bytes]], store: Sto
     """Stores the bytes of references, so that a year later they are still what the pictures were made from."""
     kept = []
     for use, data in read:
-        await store.put_if_absent(object_key(use.sha256), data)
+        await keep_bytes(use.sha256, data, store)
         kept.append(use)
     return tuple(kept)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from blocks.archive.archive import Archive
-from blocks.archive.layout import object_key, quarantine_key, record_key, thumbnail_key
+from blocks.archive.layout import quarantine_key, record_key, thumbnail_key
 from blocks.archive.ledger import OPEN_STATES, LedgerEntry
 from blocks.errors import ArchiveError, BriefError
 from blocks.provider import Frozen, Money
@@ -22,6 +22,7 @@ from tasks.provenance.noting import with_credentials
 from tasks.provenance.splice import manifest_in
 from tasks.provenance.views import marked_thumbnail
 from tasks.records import catalogue_entry, record_of
+from tasks.trash import keep_bytes
 
 
 class Held(Frozen):
@@ -79,7 +80,7 @@ async def _release(sha256: str, archive: Archive, by: str, now: datetime) -> Ima
     data = await archive.store.get(quarantine_key(sha256))
     examined = await asyncio.to_thread(_examine, data, sha256)
     record = stored or _record(sha256, note, entry, examined, Release(by=by, at=now, reason=note.reason))
-    await archive.store.put_if_absent(object_key(sha256), data)
+    await keep_bytes(sha256, data, archive.store)
     await archive.store.put_if_absent(record_key(sha256), record.model_dump_json(indent=1).encode())
     await archive.store.put_if_absent(thumbnail_key(sha256), marked_thumbnail(examined.thumbnail, record))
     await archive.catalogue.add([catalogue_entry(record)])

@@ -66,6 +66,16 @@ async def is_whole(sha256: str, store: Store) -> bool:
     return await _is_right(object_key(sha256), sha256, store)
 
 
+async def keep_bytes(sha256: str, data: bytes, store: Store) -> None:
+    """Puts a picture's bytes in their place; where that is taken, makes sure that it is by these very bytes.
+
+    Raises:
+        ArchiveError: The store failed, or what has their name cannot be read.
+    """
+    if not await store.put_if_absent(object_key(sha256), data):
+        await put_in_place(object_key(sha256), data, store)
+
+
 async def put_in_place(key: str, data: bytes, store: Store) -> None:
     """Puts what is right where something is wrong, or nothing; what was wrong is kept in quarantine.
 

@@ -20,6 +20,7 @@ from tasks.models import Shot, sha256_of
 from tasks.purchase import Purchase
 from tasks.studio import Studio
 from tests.conftest import Sandbox
+from tests.tasks.upkeep import overwrite
 
 OpenStudio = Callable[..., AbstractAsyncContextManager[Studio]]
 ShotOf = Callable[..., Shot]
@@ -99,6 +100,18 @@ async def test_the_same_bytes_twice_are_one_image(studio: Studio, shot_of: ShotO
     entry = await studio.archive.catalogue.get(first.sha256)
     assert entry is not None
     assert read_record(entry.record_json) == first
+
+
+async def test_good_bytes_take_the_place_of_damaged_ones(studio: Studio, shot_of: ShotOf) -> None:
+    """A picture that comes once more, paid or not, is not thrown away because something has its name."""
+    shot = shot_of()
+    status = await finished(shot, studio)
+    (record,) = await ingest(shot, status, studio)
+    overwrite(studio.archive, object_key(record.sha256), b"damaged")
+    await ingest(shot, status, studio)
+
+    assert [sha256_of(data) for data in kept(studio, "objects")] == [record.sha256]
+    assert kept(studio, "quarantine") == [b"damaged"]
 
 
 @pytest.mark.parametrize("kind", ["file_cut", "file_dropped", "file_html"])
