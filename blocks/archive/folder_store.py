@@ -79,7 +79,10 @@ class FolderStore:
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """Lists the keys that start with `prefix`, sorted within each folder. Links are not followed."""
-        folders = [prefix.rpartition("/")[0]]
+        folder = prefix.rpartition("/")[0]
+        if folder:
+            check_key(folder)  # names that are found below may be anything: they are listed, and nobody's
+        folders = [folder]
         while folders:
             keys, inner = await asyncio.to_thread(self._look_into, folders.pop(), prefix)
             for key in keys:
@@ -172,8 +175,6 @@ class FolderStore:
         return keys, folders
 
     def _entries_of(self, folder: str) -> Sequence[os.DirEntry[str]]:
-        if folder:
-            check_key(folder)
         with self._told("list", folder or "the archive"):
             try:
                 with os.scandir(self.root / folder) as entries:

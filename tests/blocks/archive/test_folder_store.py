@@ -107,6 +107,16 @@ async def test_list_finds_keys_by_prefix_and_no_half_written_files(store: Folder
     ]
 
 
+@pytest.mark.parametrize("name", [b"Gr\xf6\xdfe", b"a\tb", b"a\\b"])
+async def test_a_folder_of_any_name_keeps_nothing_else_from_being_listed(store: FolderStore, name: bytes) -> None:
+    """As an old archive program or a copy from another system leaves it: what is ours can still be verified."""
+    await store.put_if_absent(KEY, b"")
+    strange = store.root / "objects" / os.fsdecode(name)
+    durable.make_folder(store.root, strange)
+    (strange / "file").write_bytes(b"")
+    assert sorted(await keys(store, "objects/")) == sorted([KEY, f"objects/{os.fsdecode(name)}/file"])
+
+
 @pytest.mark.parametrize(
     "key",
     [
