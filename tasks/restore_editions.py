@@ -16,7 +16,7 @@ from tasks.findings import Finding, FindingKind
 from tasks.grouping import KEPT
 from tasks.near import FINGERPRINT_RULE
 from tasks.review import Standing
-from tasks.rulings import rulings_in
+from tasks.rulings import Rulings, rulings_in
 
 Edition = tuple[str, str]
 """Its campaign, and its name."""
@@ -56,6 +56,7 @@ async def restore_editions(
         else:
             files[file.campaign, file.edition] = file
     unreadable = {finding.key for finding in findings}
+    rulings: Rulings | None = None
     verdicts = unjudged = 0
     for edition in sorted(files.keys() | of_records.keys() | known):
         if file_key(*edition) in unreadable:  # what it says is more than records do, and would be written over
@@ -64,8 +65,12 @@ async def restore_editions(
         if edition not in known:  # at once: half of an edition would pass for all of it
             named = of_records.get(edition, ()) if stored is None else stored.members
             await archive.catalogue.add_members(*edition, sorted(set(named)))
+        if await archive.catalogue.verdicts_of(*edition):
+            continue
         try:
-            put, left = await _restore_verdicts(edition, stored, archive)
+            # Once: they hold for all editions.
+            rulings = await rulings_in(archive.store) if rulings is None else rulings
+            put, left = await _restore_verdicts(edition, stored, rulings, archive)
         except ArchiveError as error:
             findings.append(Finding(kind=FindingKind.UNREADABLE, key="decisions/", detail=str(error)))
             continue
@@ -73,11 +78,10 @@ async def restore_editions(
     return RestoredEditions(verdicts=verdicts, unjudged=unjudged, findings=tuple(findings))
 
 
-async def _restore_verdicts(edition: Edition, stored: EditionFile | None, archive: Archive) -> tuple[int, int]:
+async def _restore_verdicts(
+    edition: Edition, stored: EditionFile | None, rulings: Rulings, archive: Archive
+) -> tuple[int, int]:
     """Puts the verdicts of one edition back; returns how many, and how many of its pictures have none."""
-    if await archive.catalogue.verdicts_of(*edition):
-        return 0, 0
-    rulings = await rulings_in(archive.store)
     standing = Standing(await decisions_on(*edition, archive.store, rulings))
     images = await archive.catalogue.images_of(*edition)
     if stored is not None:

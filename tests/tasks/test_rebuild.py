@@ -1,7 +1,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,11 @@ from blocks.archive.search import Search
 from tasks.decided import decision_id
 from tasks.edition_file import file_key, put_verdicts
 from tasks.findings import FindingKind
-from tasks.models import ImageRecord
+from tasks.models import ImageRecord, sha256_of
 from tasks.rebuild import Rebuilt, rebuild
 from tasks.review import Decision
+from tasks.rulings import keep_rulings, told_apart
+from tests.tasks.gate.spoilt import GOOD
 from tests.tasks.upkeep import ImageOf, filled, keep, overwrite
 
 IMAGES = 700
@@ -225,6 +227,27 @@ async def test_what_the_database_knows_of_money_editions_and_verdicts_stays(
     assert await archive.ledger.get(images[0].shot_key) == before
     assert [member.shot_key for member in await archive.catalogue.members_of(*edition)] == ["chosen"]
     assert await archive.catalogue.verdicts_of(*edition) == tuple(newer)
+
+
+async def test_what_is_said_for_all_editions_is_read_once(
+    archive: Archive, image_of: ImageOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A year of nightly editions, and a thousand rulings, would otherwise be a third of a million files to read."""
+    for number, image in enumerate(await filled(archive, image_of)):
+        anew = image.model_copy(update={"edition": f"night {number}"})
+        overwrite(archive, record_key(image.sha256), anew.model_dump_json().encode())
+    ruling = told_apart(sha256_of(b"one"), sha256_of(b"other"), datetime.now(UTC))
+    await keep_rulings([ruling], archive.store)
+    reads: list[str] = []
+    real = archive.store.get
+
+    async def counting(key: str) -> bytes:
+        reads.append(key)
+        return await real(key)
+
+    monkeypatch.setattr(archive.store, "get", counting)
+    assert (await rebuild(archive)).unjudged == len(GOOD)
+    assert reads.count(ruling.key) == 1
 
 
 def rejection_of(image: ImageRecord) -> Decision:
