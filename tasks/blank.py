@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from blocks.archive.archive import Archive
 from blocks.errors import ArchiveError
+from tasks.gate.quarantine import paid_in
 
 _REBUILD = (
     "run `python -m flows rebuild` first, with the same --archive. It buys nothing; without it, pictures that are here "
@@ -42,6 +43,9 @@ async def refuse_known_pictures(shot_keys: Iterable[str], archive: Archive) -> N
 
 
 async def _has_records(archive: Archive) -> bool:
+    """Says whether anything here was paid: it has a record, or a note in quarantine."""
     async for _ in archive.store.list("records/"):
+        return True
+    async for _ in paid_in(archive.store):
         return True
     return False

@@ -16,7 +16,7 @@ from blocks.errors import ArchiveError
 from blocks.provider import Frozen, Money
 from tasks.archive import read_record
 from tasks.findings import parse_record
-from tasks.gate.quarantine import notes_in
+from tasks.gate.quarantine import paid_in
 from tasks.models import ImageRecord, Shot
 
 AT_ONCE = 256
@@ -34,28 +34,32 @@ async def restore_ledger(archive: Archive) -> Restored:
     """Puts back every shot that the ledger does not know and the catalogue has pictures of, and those in quarantine.
 
     The rows of all images have to be there already. Each shot is put back as a whole; it may be stopped and repeated.
+    What the catalogue has no pictures of comes first, and at once: while the ledger is blank nobody buys, and
+    afterwards rows alone tell a run that a shot is still to be put back (`tasks/blank.py`).
 
     Raises:
         ArchiveError: The database cannot be written.
     """
     counts = dict.fromkeys((ShotState.DONE, ShotState.RUNNING), 0)
     async for batch in _batches(archive):
-        for state in counts:
-            counts[state] += await archive.ledger.restore([shot for shot in batch if shot.state is state])
+        for shot in await archive.ledger.restore(sorted(batch, key=lambda each: each.state is not ShotState.DONE)):
+            counts[shot.state] += 1
     return Restored(done=counts[ShotState.DONE], running=counts[ShotState.RUNNING])
 
 
 async def _batches(archive: Archive) -> AsyncIterator[list[RestoredShot]]:
     repeats = await _repeats(archive.store)
+    refused = [shot async for shot in _of_quarantine(archive.store)]
+    pictured = await archive.ledger.images_of([*repeats, *(shot.shot_key for shot in refused)])
+    alone = [repeat for shot_key in repeats.keys() - pictured.keys() for repeat in repeats[shot_key]]
+    yield [*restored_shots(alone), *(shot for shot in refused if shot.shot_key not in pictured)]
     after = ""
     while unknown := await archive.ledger.unknown_shots(after, AT_ONCE):
         rows = await archive.catalogue.entries(sha256 for sha256s in unknown.values() for sha256 in sha256s)
         records = [parse_record(row.sha256, row.record_json.encode()) for row in rows]
-        records += [repeat for shot_key in unknown for repeat in repeats.pop(shot_key, ())]
+        records += [repeat for shot_key in unknown for repeat in repeats.get(shot_key, ())]
         yield restored_shots(record for record in records if isinstance(record, ImageRecord))
         after = max(unknown)
-    yield restored_shots(repeat for of_shot in repeats.values() for repeat in of_shot)
-    yield [shot async for shot in _of_quarantine(archive.store)]
 
 
 async def _repeats(store: Store) -> dict[str, list[ImageRecord]]:
@@ -120,19 +124,18 @@ def _times(cost: Money | None, number: int) -> Money | None:
 
 
 async def _of_quarantine(store: Store) -> AsyncIterator[RestoredShot]:
-    async for _, note in notes_in(store):
-        if note is not None and note.bought is not None:
-            bought, shot = note.bought, note.bought.shot
-            yield RestoredShot(
-                shot_key=note.shot_key,
-                provider=shot.provider,
-                sandbox=shot.sandbox,
-                request_json=shot.model_dump_json(exclude_none=True),
-                campaign=bought.campaign,
-                edition=bought.edition,
-                state=ShotState.RUNNING,
-                job_id=note.job_id,
-                images=(),
-                price=_times(bought.cost, shot.request.outputs),
-                made_at=bought.received_at,
-            )
+    async for note, bought in paid_in(store):
+        shot = bought.shot
+        yield RestoredShot(
+            shot_key=note.shot_key,
+            provider=shot.provider,
+            sandbox=shot.sandbox,
+            request_json=shot.model_dump_json(exclude_none=True),
+            campaign=bought.campaign,
+            edition=bought.edition,
+            state=ShotState.RUNNING,
+            job_id=note.job_id,
+            images=(),
+            price=_times(bought.cost, shot.request.outputs),
+            made_at=bought.received_at,
+        )

@@ -50,6 +50,11 @@ def quarantine_reason_key(sha256: str) -> str:
     return f"{quarantine_key(sha256)}.json"
 
 
+def quarantine_repeat_key(sha256: str, shot_key: str, output_index: int) -> str:
+    """Key of what the reason says for one output of a shot, where another one had got the very same bytes before."""
+    return f"{quarantine_key(sha256)}-{_checked(shot_key)}-{output_index}.json"
+
+
 def trash_key(sha256: str) -> str:
     """Key of bytes that nothing names any more, until they are deleted for good."""
     return f"trash/{_checked(sha256)[:2]}/{sha256}"

@@ -253,8 +253,8 @@ class Ledger:
         """
         return await self._database.write(partial(restoring.accept, shot_key=shot_key, job_id=job_id, sha256s=images))
 
-    async def restore(self, restored: Sequence[RestoredShot]) -> int:
-        """Puts shots back that a lost database knew; those that are known stay. Returns how many were put back."""
+    async def restore(self, restored: Sequence[RestoredShot]) -> tuple[RestoredShot, ...]:
+        """Puts shots back that a lost database knew, and returns them; those that are known stay."""
         return await self._database.write(partial(restoring.restore, restored=restored))
 
     async def uncounted(

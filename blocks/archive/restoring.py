@@ -59,12 +59,12 @@ def unknown_shots(connection: Connection, after: str, limit: int) -> dict[str, t
     return images_of(connection, list(connection.execute(first).scalars()))
 
 
-def restore(connection: Connection, restored: Sequence[RestoredShot]) -> int:
-    """Puts shots back that the ledger does not know; returns how many.
+def restore(connection: Connection, restored: Sequence[RestoredShot]) -> tuple[RestoredShot, ...]:
+    """Puts shots back that the ledger does not know; returns those that were put back.
 
     A job that another shot has is left to it: a shot that is done needs none.
     """
-    return sum(_put_back(connection, each) for each in restored)
+    return tuple(each for each in restored if _put_back(connection, each))
 
 
 def _put_back(connection: Connection, restored: RestoredShot) -> bool:

@@ -5,12 +5,14 @@ from datetime import datetime
 
 from pydantic import Field, ValidationError
 
-from blocks.archive.layout import quarantine_key, quarantine_reason_key, sha256_of_key
+from blocks.archive.layout import quarantine_key, quarantine_reason_key, quarantine_repeat_key, sha256_of_key
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError, BadPicture
 from blocks.http import clean_text, redact_url
 from blocks.provider import DownloadedPicture, Frozen, Money, RemotePicture
 from tasks.models import Shot, sha256_of
+
+_NOTE = ".json"
 
 
 class Bought(Frozen):
@@ -52,8 +54,19 @@ async def quarantine(
         bought=bought,
     )
     await store.put_if_absent(quarantine_key(sha256), picture.data)
-    await store.put_if_absent(quarantine_reason_key(sha256), why.model_dump_json(indent=1).encode())
+    said = why.model_dump_json(indent=1).encode()
+    if not await store.put_if_absent(quarantine_reason_key(sha256), said):  # another shot's, or this one's from before
+        await store.put_if_absent(quarantine_repeat_key(sha256, why.shot_key, remote.index), said)
     return sha256
+
+
+async def paid_in(store: Store) -> AsyncIterator[tuple[Quarantined, Bought]]:
+    """Lists for what bytes in quarantine were paid, for each shot that got them; unreadable notes are left out."""
+    async for key in store.list("quarantine/"):
+        if key.endswith(_NOTE):
+            note = await _note_at(key, store)
+            if note is not None and note.bought is not None:
+                yield note, note.bought
 
 
 async def notes_in(store: Store) -> AsyncIterator[tuple[str, Quarantined | None]]:
@@ -66,7 +79,11 @@ async def notes_in(store: Store) -> AsyncIterator[tuple[str, Quarantined | None]
 
 async def note_on(sha256: str, store: Store) -> Quarantined | None:
     """Reads why bytes lie in quarantine; None where nothing says so any more."""
+    return await _note_at(quarantine_reason_key(sha256), store)
+
+
+async def _note_at(key: str, store: Store) -> Quarantined | None:
     try:
-        return Quarantined.model_validate_json(await store.get(quarantine_reason_key(sha256)))
+        return Quarantined.model_validate_json(await store.get(key))
     except (ArchiveError, ValidationError):
         return None

@@ -1,7 +1,7 @@
 """Shots that a lost database knew, put back from what lies in the store."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 
 from blocks.archive.archive import open_archive
 from blocks.archive.layout import CATALOGUE_FILE
-from blocks.archive.ledger import LedgerEntry, RestoredShot, ShotState
+from blocks.archive.ledger import Ledger, LedgerEntry, RestoredShot, ShotState
 from blocks.errors import ArchiveError, BadPicture, BudgetExhausted
 from blocks.provider import DownloadedPicture, Money, PictureRequest
 from flows.stages import make_pictures
@@ -185,6 +185,62 @@ async def test_what_lay_in_quarantine_is_collected_and_not_bought_again(
         purchase = Purchase(shot_of(), studio, attempt_after(entry))
         [image] = (await collect.fn(purchase, await submit.fn(purchase))).images
         assert (await state_of(studio, shot_of())).images == (image.sha256,)
+    assert len(sandbox.jobs()) == 2
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_shots_that_got_the_same_refused_bytes_are_all_known_again(
+    studio_with: OpenStudio, shot_of: ShotOf, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a CDN's error page: the bytes lie in quarantine once, and each shot was paid for. Nothing else is here."""
+    shots = [shot_of(), shot_of("another")]
+    with monkeypatch.context() as patched:
+        patched.setattr(ingest, "fetch", the_same_page)
+        async with studio_with() as studio:
+            for shot in shots:
+                with pytest.raises(BadPicture):
+                    await buy(shot, studio)
+    lose(tmp_path)
+
+    with pytest.raises(ArchiveError, match="run `python -m flows rebuild` first"):
+        async with studio_with():
+            pass
+    assert await rebuild_at(tmp_path) == (0, 2)
+    async with studio_with() as studio:
+        assert (await make_pictures(shots, studio)).bought == 0
+    assert len(sandbox.jobs()) == 2
+
+
+async def the_same_page(*_: object) -> DownloadedPicture:
+    return DownloadedPicture(data=b"<html>try again later</html>", media_type="image/png")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_rebuild_that_is_stopped_between_its_batches_has_put_back_what_has_no_row(
+    studio_with: OpenStudio, shot_of: ShotOf, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a shot whose picture lies in quarantine no row tells the next run that it was bought."""
+    sandbox.fault("file_truncated")
+    async with studio_with() as studio:
+        with pytest.raises(BadPicture):
+            await buy(shot_of(), studio)
+        await buy(shot_of("another"), studio)
+    lose(tmp_path)
+    with monkeypatch.context() as patched:
+        real, asked = Ledger.restore, list[int]()
+
+        async def stopped(ledger: Ledger, shots: Sequence[RestoredShot]) -> tuple[RestoredShot, ...]:
+            asked.append(len(shots))
+            if len(asked) == 2:
+                raise InterruptedError
+            return await real(ledger, shots)
+
+        patched.setattr(Ledger, "restore", stopped)
+        with pytest.raises(InterruptedError):
+            await rebuild_at(tmp_path)
+
+    async with studio_with() as studio:
+        assert (await make_pictures([shot_of()], studio)).bought == 0
     assert len(sandbox.jobs()) == 2
 
 

@@ -42,8 +42,8 @@ async def test_a_new_ledger_is_blank_until_a_shot_is_known(ledger: Ledger) -> No
 async def test_what_is_put_back_reads_as_it_was(ledger: Ledger) -> None:
     """A shot that is done with its bill, one that is not with its price; a second time changes nothing."""
     shots = [restored(), restored("6" * 64, state=ShotState.RUNNING, images=())]
-    assert await ledger.restore(shots) == 2
-    assert await ledger.restore(shots) == 0
+    assert await ledger.restore(shots) == tuple(shots)
+    assert await ledger.restore(shots) == ()
 
     done, running = await ledger.get(SHOT), await ledger.get("6" * 64)
     assert done is not None
@@ -59,10 +59,11 @@ async def test_what_is_known_stays(ledger: Ledger) -> None:
     """The ledger's own row is newer than any record; a job that another shot has is left to that."""
     await bring_to(ledger, ShotState.FAILED)
     before = await ledger.get(SHOT)
-    assert await ledger.restore([restored()]) == 0
+    assert await ledger.restore([restored()]) == ()
     assert await ledger.get(SHOT) == before
 
-    assert await ledger.restore([restored("6" * 64, job_id="job-1"), restored("7" * 64, job_id="job-8")]) == 2
+    others = (restored("6" * 64, job_id="job-1"), restored("7" * 64, job_id="job-8"))
+    assert await ledger.restore(others) == others
     entry = await ledger.get("6" * 64)
     assert entry is not None
     assert (entry.state, entry.job_id) == (ShotState.DONE, None)
