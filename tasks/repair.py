@@ -90,6 +90,8 @@ class _Mender:
         """Does what helps against one finding."""
         sha256 = sha256_of_key(finding.key)
         try:
+            if finding.key.startswith("editions/"):
+                raise ArchiveError("The next run of its campaign writes it anew, which buys nothing.")
             if sha256 is None or finding.key.startswith("quarantine/"):
                 raise ArchiveError("There is no other copy of it: bring it back from a backup.")
             note = await self._mend(finding, sha256)

@@ -26,6 +26,7 @@ from tasks.findings import (
     parse_record,
 )
 from tasks.models import ImageRecord, ReferenceUse
+from tasks.verify_documents import damaged_documents
 
 READERS = 8
 DECODERS = 2
@@ -98,7 +99,7 @@ async def verify(
     records -= under_way
     named = await _named(store, catalogue, rows, records)
     inventory = Inventory(rows, records, objects, named, also_named | under_way)
-    findings = [*odd_records, *odd_objects, *compare(inventory)]
+    findings = [*odd_records, *odd_objects, *compare(inventory), *await damaged_documents(store)]
 
     look = _Look(store, catalogue, records, objects, deep)
     due = sorted(sha256 for sha256 in records | objects | refused if is_due(sha256, day, every_days))

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from blocks.archive.archive import Archive
-from blocks.archive.layout import object_key, quarantine_key, record_key, thumbnail_key, trash_key
+from blocks.archive.layout import (
+    decision_key,
+    edition_key,
+    object_key,
+    quarantine_key,
+    record_key,
+    thumbnail_key,
+    trash_key,
+)
 from blocks.errors import ArchiveError, UnexpectedAnswer
 from tasks.checks import examine
 from tasks.findings import Finding, FindingKind
@@ -229,6 +237,18 @@ async def test_damage_in_quarantine_is_not_mended(archive: Archive, images: Sequ
     (mending,) = (await mended(archive, Source())).mendings
 
     assert (mending.is_mended, mending.note) == (False, "There is no other copy of it: bring it back from a backup.")
+
+
+async def test_of_damaged_documents_it_is_said_what_helps(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """The catalogue knows what an edition's file says; what a person has decided is nowhere else."""
+    for key in (edition_key("0123"), decision_key("review-0123")):
+        await archive.store.put_if_absent(key, b"{")
+    notes = {each.finding.key: each.note for each in (await mended(archive, Source())).mendings}
+
+    assert notes == {
+        edition_key("0123"): "The next run of its campaign writes it anew, which buys nothing.",
+        decision_key("review-0123"): "There is no other copy of it: bring it back from a backup.",
+    }
 
 
 async def test_small_copies_are_made_anew(archive: Archive, images: Sequence[ImageRecord]) -> None:

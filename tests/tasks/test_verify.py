@@ -6,9 +6,22 @@ from pathlib import Path
 import pytest
 
 from blocks.archive.archive import Archive
-from blocks.archive.layout import object_key, quarantine_key, record_key
+from blocks.archive.layout import (
+    decision_key,
+    edition_key,
+    object_key,
+    quarantine_key,
+    quarantine_reason_key,
+    quarantine_repeat_key,
+    record_key,
+    repeat_key,
+)
+from tasks.edition_file import put_verdicts
 from tasks.findings import Finding, FindingKind
+from tasks.gate.quarantine import Quarantined
 from tasks.models import ImageRecord, sha256_of
+from tasks.rulings import keep_rulings, told_apart
+from tasks.trash import put_in_place
 from tasks.verify import Verified, verify
 from tests.tasks.gate.files import PNG, encoded, flipped, scene
 from tests.tasks.gate.spoilt import GOOD, SPOILT, Spoilt
@@ -169,7 +182,8 @@ async def test_quarantine_is_looked_at_and_never_decoded(archive: Archive, image
     whole, hurt = b"this is not a picture", b"nor is this"
     for data in (whole, hurt):
         await archive.store.put_if_absent(quarantine_key(sha256_of(data)), data)
-        await archive.store.put_if_absent(f"{quarantine_key(sha256_of(data))}.json", b"{}")
+        note = Quarantined(shot_key="", job_id="", reason="It is no picture.", declared_type=None)
+        await archive.store.put_if_absent(quarantine_reason_key(sha256_of(data)), note.model_dump_json().encode())
     overwrite(archive, quarantine_key(sha256_of(hurt)), b"nor is that")
 
     assert await found(archive, deep=True) == [(FindingKind.CHANGED, quarantine_key(sha256_of(hurt)))]
@@ -199,6 +213,39 @@ async def test_a_run_at_work_is_no_damage(archive: Archive, images: Sequence[Ima
     old = new.model_copy(update={"made_at": datetime.now(UTC) - timedelta(days=1)})
     overwrite(archive, record_key(new.sha256), old.model_dump_json().encode())
     assert await found(archive) == [(FindingKind.CATALOGUE_DIFFERS, record_key(new.sha256))]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        decision_key("review-0123"),
+        decision_key("ruling-0123"),
+        edition_key("0123"),
+        repeat_key("1" * 64, 0),
+        quarantine_reason_key("2" * 64),
+        quarantine_repeat_key("2" * 64, "1" * 64, 0),
+    ],
+)
+@pytest.mark.parametrize("harm", [b"", b"{", b"\xff", b'{"format": 99}'])
+async def test_documents_that_cannot_be_read_are_damage(
+    key: str, harm: bytes, archive: Archive, images: Sequence[ImageRecord]
+) -> None:
+    """They stop runs, or are missed when the database is lost: nobody is to hear of it only then."""
+    await archive.store.put_if_absent(key, harm)
+    assert await found(archive) == [(FindingKind.UNREADABLE, key)]
+
+
+async def test_documents_that_are_whole_are_none(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Each kind as it is written; what a later version puts beside them is not ours to judge."""
+    ruling = told_apart(images[0].sha256, images[1].sha256, datetime.now(UTC))
+    await keep_rulings([ruling], archive.store)
+    await put_verdicts(images[0].campaign, images[0].edition, [], archive)
+    await archive.store.put_if_absent(repeat_key("1" * 64, 0), images[0].model_dump_json().encode())
+    await archive.store.put_if_absent(decision_key("of-tomorrow"), b"?")
+    overwrite(archive, object_key(images[0].sha256), b"damaged")
+    await put_in_place(object_key(images[0].sha256), GOOD["PNG"], archive.store)  # leaves a note in quarantine
+
+    assert await found(archive) == []
 
 
 async def test_a_record_of_the_future_is_looked_at(archive: Archive, images: Sequence[ImageRecord]) -> None:
