@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple, Self
 
-from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import AlreadyExistsError, InvalidPathError, PermissionDeniedError, UnauthenticatedError
 
 from blocks.archive.bucket import Bucket
 
@@ -65,6 +65,11 @@ class Trouble(NamedTuple):
         return "Received redirect" in str(self.error) or self.code in _ELSEWHERE
 
     def _advice(self, bucket: Bucket) -> str:
+        if isinstance(self.error, InvalidPathError):  # the library then lists nothing at all
+            return (
+                "Something there has a name that no archive gives, with '//' or '..' in it: look with the store's own "
+                "tools who put it there, and move it away."
+            )
         if self.is_without_keys:
             return f"No keys were found: name a credentials block in the archive block, or set {bucket.where_keys_are}."
         if isinstance(self.error, PermissionDeniedError | UnauthenticatedError):

@@ -167,6 +167,13 @@ async def test_lists_pass_over_probes(serve: Serve) -> None:
     assert [key async for key in serve(faulty).list("")] == [OBJECT]
 
 
+async def test_a_name_that_no_archive_gives_is_told_from_a_store_that_is_away(serve: Serve) -> None:
+    """Other programs write what they like into a bucket; the library lists nothing beside such a name."""
+    faulty = FaultyS3(objects={f"/{BUCKET}/pre/fix/objects/a//b": b"", PATH: b""})
+    with pytest.raises(ArchiveError, match="has a name that no archive gives"):
+        assert [key async for key in serve(faulty).list("objects/")]
+
+
 async def test_a_browser_can_show_what_is_a_page(serve: Serve) -> None:
     """A contact sheet opens from the bucket; of a master only the bytes are known."""
     faulty = FaultyS3()
