@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from rich.tree import Tree
 
-from flows.cli.screen import err, out, plain, wide
+from flows.cli.screen import err, fact, out, plain, wide
 from flows.replaying import Replayed, Request
 from flows.showing import Provenance
 from tasks.models import ImageRecord
@@ -26,7 +26,7 @@ def show_image(provenance: Provenance, *, as_json: bool) -> None:
         return
     # No table: it would break digests at the width of the terminal, and they are there to be copied.
     for name, value in (("image", provenance.record.sha256), *_facts_of(provenance)):
-        out.print(f"{plain(name):<{FACT_NAME_WIDTH}} {plain(value)}")
+        out.print(fact(name, value, FACT_NAME_WIDTH))
 
 
 def show_tree(provenance: Provenance) -> None:

@@ -10,9 +10,15 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 wide = Console(highlight=False, soft_wrap=True, emoji=False, width=10_000)
 """For a tree where no terminal is: rich cuts its lines at the width."""
 
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_UNFIT = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and what turns the direction of writing around."""
 
 
 def plain(text: str) -> str:
-    """Makes a stranger's text fit for a terminal: no markup, no control sequences."""
-    return escape(_CONTROL_CHARACTERS.sub(" ", text))
+    """Makes a stranger's text fit for a terminal: no markup, no control sequences. Its line ends stay."""
+    return escape(_UNFIT.sub(" ", text))
+
+
+def fact(name: str, value: str, width: int) -> str:
+    """Makes a line of a name and a stranger's text; the text's further lines are indented, so that none looks like ours."""
+    return f"{plain(name):<{width}} {plain(value)}".replace("\n", f"\n{' ' * (width + 1)}")
