@@ -20,8 +20,9 @@ from blocks.scenario.credentials import ScenarioCredentials
 from blocks.signing.block import SigningCertificate
 from blocks.sunra.credentials import SunraCredentials
 from deployments.limits import ensure_limits, limit_name
-from deployments.saved import accounts_without_keys, completed, kept_caps, one_root, stand_ins
+from deployments.saved import accounts_without_keys, completed, kept_caps, one_root, saved_block, stand_ins
 from flows.accounts import BLOCK_NAME
+from tasks.provenance.demo_certificates import make_demo_certificates
 
 VARIABLES = """environment variables:
   SCENARIO_SDK_API_KEY, SCENARIO_SDK_API_SECRET   saves scenario-credentials/default
@@ -160,11 +161,42 @@ async def save_stand_ins(url: str) -> list[str]:
     return [*await save(stand_ins(missing, url)), *kept]
 
 
+async def save_demo_certificate(root_file: Path) -> list[str]:
+    """Saves a certificate of our own making, to try signed exports with, and writes its root for readers to trust.
+
+    Args:
+        root_file: Where the root goes; it must not exist yet.
+
+    Returns:
+        A line about each.
+
+    Raises:
+        SetupError: A certificate is saved already, or the file is there or cannot be written.
+    """
+    if await saved_block(SigningCertificate) is not None:
+        raise SetupError(f"A certificate is saved as signing-certificate/{BLOCK_NAME} already, and stays.")
+    made = make_demo_certificates()
+    try:
+        with root_file.open("x", encoding="utf-8") as file:
+            file.write(made.trust_anchors)
+    except OSError as error:
+        raise SetupError(f"{root_file} cannot be written: {error.strerror}.") from error
+    key = made.key
+    block = SigningCertificate(private_key=key.private_key, certificate_chain=key.certificate_chain)
+    return [*await save([block]), f"wrote {root_file}: who trusts this root takes our signatures for valid"]
+
+
 def _all_from_here() -> list[Block]:
     blocks = blocks_from(os.environ)
     if not blocks:
         raise SetupError(f"Nothing to save.\n\n{VARIABLES}")
     return blocks
+
+
+async def _saved_as_wished(sandbox: str | None, demo_certificate: Path | None) -> list[str]:
+    if demo_certificate is not None:
+        return await save_demo_certificate(demo_certificate)
+    return await (save_stand_ins(sandbox) if sandbox else save(_all_from_here()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -178,9 +210,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sandbox", metavar="URL", help="save the sandbox at this address instead, for each account that has no keys"
     )
+    parser.add_argument(
+        "--demo-certificate",
+        metavar="FILE",
+        type=Path,
+        help="make a certificate that vouches for nobody, to try signed exports with; its root goes into this file",
+    )
     options = parser.parse_args(arguments)
     try:
-        lines = asyncio.run(save_stand_ins(options.sandbox) if options.sandbox else save(_all_from_here()))
+        lines = asyncio.run(_saved_as_wished(options.sandbox, options.demo_certificate))
     except SetupError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -225,3 +225,35 @@ def test_files_that_hold_something_else_show_nothing_of_it(signing: dict[str, st
             blocks_from(dict(zip(signing, files, strict=True)))
         assert secret not in "".join(traceback.format_exception(refused.value))
         assert re.search("cannot be (read|used)", str(refused.value))
+
+
+def test_a_demo_certificate_is_saved_once(
+    saved: list[Block], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its root is written for readers to trust; a certificate that is saved, or a file that is there, stays."""
+    there: list[SigningCertificate] = []
+
+    async def saved_block(kind: type[SigningCertificate]) -> SigningCertificate | None:
+        return there[0] if there else None
+
+    monkeypatch.setattr(register, "saved_block", saved_block)
+    root = tmp_path / "root.pem"
+
+    assert main(["--demo-certificate", str(root)]) == 0
+    (block,) = saved
+    assert isinstance(block, SigningCertificate)
+    assert capsys.readouterr().out.splitlines() == [
+        "saved signing-certificate/default",
+        f"wrote {root}: who trusts this root takes our signatures for valid",
+    ]
+    written = root.read_text(encoding="utf-8")
+    assert written.startswith("-----BEGIN CERTIFICATE-----")
+
+    assert main(["--demo-certificate", str(root)]) == 3
+    there.append(block)
+    assert main(["--demo-certificate", str(tmp_path / "other.pem")]) == 3
+    assert capsys.readouterr().err.splitlines() == [
+        f"{root} cannot be written: File exists.",
+        "A certificate is saved as signing-certificate/default already, and stays.",
+    ]
+    assert (saved, root.read_text(encoding="utf-8"), list(tmp_path.iterdir())) == ([block], written, [root])
