@@ -20,5 +20,5 @@ def plain(text: str) -> str:
 
 
 def fact(name: str, value: str, width: int) -> str:
-    """Makes a line of a name and a stranger's text; the text's further lines are indented, so that none looks like ours."""
+    """Makes a line of a name and a stranger's text, whose further lines are indented: none of them looks like ours."""
     return f"{plain(name):<{width}} {plain(value)}".replace("\n", f"\n{' ' * (width + 1)}")
