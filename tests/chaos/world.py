@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 
-from deployments.addresses import free_port
 from deployments.processes import server
 from tests.chaos.nursery import Child, Nursery, nursery, temporary_home
 from tests.chaos.orders import Order
 from tests.conftest import Sandbox
+from tests.ports import held_port
 
 START_TIMEOUT_SECONDS = 100.0
 LATENCY_SECONDS = 0.1
@@ -55,7 +55,7 @@ def world() -> Iterator[World]:
         home = Path(folder)
         (home / "prefect").mkdir()
         environment = {"PREFECT_HOME": str(home / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-        sandbox, prefect = (f"http://127.0.0.1:{free_port(0)}" for _ in range(2))
+        sandbox, prefect = (f"http://127.0.0.1:{held_port()}" for _ in range(2))
         with (
             server(_sandbox_command(sandbox), answers_at=f"{sandbox}/sandbox/health", timeout_seconds=60),
             server(

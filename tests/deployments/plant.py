@@ -16,8 +16,8 @@ from pathlib import Path
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 from sqlalchemy import make_url
 
-from deployments.addresses import free_port
 from deployments.processes import server
+from tests.ports import held_port
 
 PROJECT = Path(__file__).parents[2]
 REDIS = shutil.which("redis-server")
@@ -68,7 +68,7 @@ async def postgres_database(server_url: str) -> AsyncIterator[str]:
 @contextmanager
 def redis() -> Iterator[int]:
     """Runs a Redis that writes nothing down; yields its port."""
-    port = free_port(0)
+    port = held_port()
     command = [str(REDIS), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as process:
         try:
@@ -82,7 +82,7 @@ def redis() -> Iterator[int]:
 @contextmanager
 def prefect_server(home: Path, database_url: str, redis_port: int) -> Iterator[str]:
     """Runs a Prefect server as compose.yaml sets it up; yields the URL of its API."""
-    origin = f"http://127.0.0.1:{free_port(0)}"
+    origin = f"http://127.0.0.1:{held_port()}"
     settings = {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -109,7 +109,7 @@ def prefect_server(home: Path, database_url: str, redis_port: int) -> Iterator[s
 @contextmanager
 def sandbox(latency_seconds: float) -> Iterator[str]:
     """Runs a sandbox; yields its origin."""
-    origin = f"http://127.0.0.1:{free_port(0)}"
+    origin = f"http://127.0.0.1:{held_port()}"
     options = {"--port": origin.rpartition(":")[2], "--latency": str(latency_seconds), "--repeat-rate": "0"}
     command = [sys.executable, "-m", "deployments.sandbox", *(word for pair in options.items() for word in pair)]
     with server(command, answers_at=f"{origin}/sandbox/health", timeout_seconds=START_TIMEOUT_SECONDS):

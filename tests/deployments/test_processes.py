@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deployments.addresses import free_port
 from deployments.processes import ChildEnded, ServerDidNotStart, child, run, server
+from tests.ports import held_port
 
 SERVE = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1"]
 STUBBORN = """
@@ -23,7 +23,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.Sim
 @pytest.fixture
 def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.chdir(tmp_path)
-    return free_port(0)
+    return held_port()
 
 
 def is_up(port: int) -> bool:

@@ -1,4 +1,3 @@
-import socket
 from decimal import Decimal
 from typing import Any
 
@@ -24,18 +23,11 @@ from tasks.purchase import Purchase
 from tasks.studio import Studio
 from tests.conftest import Sandbox
 from tests.money import cu, usd
+from tests.ports import held_port
 from tests.tasks.buying import AT_SUNRAS_PRICE, PRICE_CU, PRICE_USD, committed, state_of
 from tests.tasks.conftest import OpenStudio, ShotOf
 
 pytestmark = pytest.mark.usefixtures("impatient")
-
-
-def closed_port() -> int:
-    """A port where nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 # What proves that nothing was bought
@@ -46,7 +38,7 @@ async def test_a_refused_connection_gives_the_money_back(thrifty: Studio, shot_o
     shot, account = shot_of(), thrifty.account("scenario")
     there = account.provider
     await account.price(shot.request, ())
-    absent = sandbox_credentials(f"http://127.0.0.1:{closed_port()}")[0]
+    absent = sandbox_credentials(f"http://127.0.0.1:{held_port()}")[0]
     async with absent.get_provider() as account.provider:
         with pytest.raises(ConnectFailed, match="Nothing was bought"):
             await Purchase(shot, thrifty).ticket()

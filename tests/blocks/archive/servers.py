@@ -6,7 +6,6 @@ They are found on PATH, beside this Python, or in the folder that KLEINBILD_TEST
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from pydantic import SecretStr
 
 from blocks.archive.bucket import Bucket, Patience, connect
 from blocks.archive.store_keys import AmazonKeys
+from tests.ports import held_port
 
 BUCKET = "pictures"
 START_SECONDS = 60.0
@@ -33,21 +33,10 @@ def keys_to(endpoint: str) -> AmazonKeys:
     return AmazonKeys(access_key_id=KEY_ID, secret_access_key=SecretStr(KEY), region="us-east-1", endpoint=endpoint)
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody listens on."""
-    listeners = [socket.socket() for _ in range(count)]
-    for listener in listeners:
-        listener.bind(("127.0.0.1", 0))
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
-
-
 @contextmanager
 def moto(folder: Path) -> Iterator[AmazonKeys]:
     """A stand-in for S3 in memory."""
-    (port,) = free_ports(1)
+    port = held_port()
     with _running("moto_server", f"-H 127.0.0.1 -p {port}", folder, port) as keys:
         yield keys
 
@@ -55,7 +44,7 @@ def moto(folder: Path) -> Iterator[AmazonKeys]:
 @contextmanager
 def seaweedfs(folder: Path) -> Iterator[AmazonKeys]:
     """A real object store."""
-    ports = free_ports(8)
+    ports = [held_port() for _ in range(8)]
     port = ports[0]
     arguments = (
         f"server -dir={folder} -ip=127.0.0.1 -ip.bind=127.0.0.1 -volume.max=4 -master.volumeSizeLimitMB=64 "
@@ -71,7 +60,7 @@ def seaweedfs(folder: Path) -> Iterator[AmazonKeys]:
 def rclone(folder: Path) -> Iterator[AmazonKeys]:
     """A server that overwrites what must not be overwritten."""
     (folder / BUCKET).mkdir()
-    (port,) = free_ports(1)
+    port = held_port()
     arguments = f"serve s3 {folder} --addr 127.0.0.1:{port} --auth-key {KEY_ID},{KEY}"
     with _running("rclone", arguments, folder, port) as keys:
         yield keys

@@ -12,7 +12,8 @@ from blocks.archive.object_store import ObjectStore
 from blocks.errors import ArchiveError, SetupError
 from deployments.sandbox.server import served
 from tests.blocks.archive.faulty_s3 import HANG_SECONDS, Fault, FaultyS3, Lie
-from tests.blocks.archive.servers import BUCKET, KEY, KEY_ID, free_ports, keys_to, rclone
+from tests.blocks.archive.servers import BUCKET, KEY, KEY_ID, keys_to, rclone
+from tests.ports import held_port
 
 PLACE = Bucket(scheme="s3", name=BUCKET, prefix="pre/fix")
 QUICK = Patience(timeout_seconds=HANG_SECONDS / 4, connect_timeout_seconds=2, retry_seconds=5, retries=2)
@@ -127,7 +128,7 @@ async def test_errors_say_what_to_do_and_show_no_keys(serve: Serve, fault: Fault
 
 async def test_a_store_that_nobody_serves_is_a_matter_of_setup() -> None:
     """At the opening every trouble is one of the set-up: nothing was bought."""
-    (port,) = free_ports(1)
+    port = held_port()
     with pytest.raises(SetupError, match=r"write a trial object in \S+ Look whether the store can be reached"):
         await ObjectStore.open(PLACE, keys_to(f"http://127.0.0.1:{port}"), QUICK)
 

@@ -10,10 +10,10 @@ import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
 
-from deployments.addresses import free_port
 from deployments.work_pools import POOL
 from tests.deployments.live.operating import Operator, operator
 from tests.deployments.plant import postgres_database
+from tests.ports import held_port
 from tests.prefect_servers import prefect_at
 
 POSTGRES_URL = os.environ.get("KLEINBILD_TEST_POSTGRES_URL")
@@ -38,7 +38,7 @@ def database_url() -> Iterator[str | None]:
 @pytest.fixture(scope="session")
 def at_work(tmp_path_factory: pytest.TempPathFactory, database_url: str | None) -> Iterator[Operator]:
     """An operator with a clone and a server that nothing was deployed to yet."""
-    with operator(tmp_path_factory.mktemp("operator"), free_port(0), database_url) as somebody:
+    with operator(tmp_path_factory.mktemp("operator"), held_port(), database_url) as somebody:
         yield somebody
 
 
