@@ -29,8 +29,11 @@ XML = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'
 
 def text_bomb(size_bytes: int) -> bytes:
     """A text chunk that is a thousand times larger once it is unpacked."""
-    press, block = zlib.compressobj(1), bytes(1_000_000)
-    packed = b"".join([*(press.compress(block) for _ in range(size_bytes // len(block))), press.flush()])
+    press, block = zlib.compressobj(1, wbits=-zlib.MAX_WBITS), bytes(1_000_000)
+    # Pressed once and repeated, for pressing it all takes seconds: after a full flush nothing looks back.
+    pressed = (press.compress(block) + press.flush(zlib.Z_FULL_FLUSH)) * (size_bytes // len(block))
+    adler32 = size_bytes % 65521 << 16 | 1  # of so many zeros
+    packed = b"\x78\x01" + pressed + press.flush() + adler32.to_bytes(4)
     return chunk(b"zTXt", b"a\0\0" + packed)
 
 
