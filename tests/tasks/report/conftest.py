@@ -1,13 +1,18 @@
 """A small studio: draws still lifes, writes their records, and keeps them in a store in memory."""
 
+import asyncio
+import copy
 import io
+import shutil
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+from blocks.archive.folder_store import FolderStore
 from blocks.archive.layout import object_key
 from blocks.archive.store import StoredObject
 from blocks.errors import ArchiveError
@@ -24,7 +29,7 @@ from tasks.models import (
     derive_seed,
     sha256_of,
 )
-from tasks.report import Sheet
+from tasks.report import Sheet, make_contact_sheet
 
 GLAZES = {"cobalt": (38, 70, 150), "celadon": (140, 176, 150), "oxblood": (122, 30, 34), "tenmoku": (60, 40, 30)}
 LIGHTS = {
@@ -278,12 +283,38 @@ def studio() -> Studio:
     return Studio()
 
 
-@pytest.fixture
-def furnished() -> Studio:
-    """A studio with a whole campaign in it."""
+@pytest.fixture(scope="session")
+def _furnished() -> Studio:
     studio = Studio()
     furnish(studio)
     return studio
+
+
+@pytest.fixture
+def furnished(_furnished: Studio) -> Studio:
+    """A studio with a whole campaign in it, which was drawn once for all tests."""
+    return copy.deepcopy(_furnished)
+
+
+@pytest.fixture(scope="session")
+def _archived(_furnished: Studio, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    root = tmp_path_factory.mktemp("furnished") / "archive"
+    return root, asyncio.run(_archive(_furnished, root))
+
+
+async def _archive(studio: Studio, root: Path) -> str:
+    """Writes pictures and contact sheet into an archive; returns the key of the page."""
+    store = await FolderStore.open(root)
+    for key, data in studio.store.objects.items():
+        await store.put_if_absent(key, data)
+    return (await make_contact_sheet(studio.sheet(title=HOSTILE), store)).html_key
+
+
+@pytest.fixture
+def sheet_file(_archived: tuple[Path, str], tmp_path: Path) -> Path:
+    """A contact sheet of 39 pictures on disk, in an archive of this test's own; its title is hostile."""
+    root, key = _archived
+    return Path(shutil.copytree(root, tmp_path / "archive")) / key
 
 
 @pytest.fixture

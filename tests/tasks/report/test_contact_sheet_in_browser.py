@@ -34,16 +34,6 @@ pytestmark = [
 
 
 @pytest.fixture
-async def sheet_file(furnished: Any, tmp_path: Path, hostile: str) -> Path:
-    """A contact sheet of 39 pictures on disk."""
-    store = await FolderStore.open(tmp_path / "archive")
-    for key, data in furnished.store.objects.items():
-        await store.put_if_absent(key, data)
-    made = await make_contact_sheet(furnished.sheet(title=hostile), store)
-    return store.path_of(made.html_key)
-
-
-@pytest.fixture
 async def page(sheet_file: Path) -> AsyncIterator[Page]:
     """The opened page."""
     async with opened(sheet_file) as page:
