@@ -10,7 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from playwright.async_api import Browser
 
 from blocks.archive.folder_store import FolderStore
 from blocks.archive.layout import object_key
@@ -30,6 +32,7 @@ from tasks.models import (
     sha256_of,
 )
 from tasks.report import Sheet, make_contact_sheet
+from tests.tasks.report.browsing import running_browser
 
 GLAZES = {"cobalt": (38, 70, 150), "celadon": (140, 176, 150), "oxblood": (122, 30, 34), "tenmoku": (60, 40, 30)}
 LIGHTS = {
@@ -315,6 +318,13 @@ def sheet_file(_archived: tuple[Path, str], tmp_path: Path) -> Path:
     """A contact sheet of 39 pictures on disk, in an archive of this test's own; its title is hostile."""
     root, key = _archived
     return Path(shutil.copytree(root, tmp_path / "archive")) / key
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for all tests of a file, which share its event loop."""
+    async with running_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from blocks.archive.folder_store import FolderStore
 from tasks.decision_file import Mark, read_decision_file
@@ -28,15 +29,16 @@ BROKEN_IN_VIEW = """() => [...document.images].filter((image) => {
 LABELS = "(figures) => figures.map((figure) => figure.querySelector('.edge b').textContent)"
 
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),  # the browser's
     pytest.mark.browser,
     NEEDS_CHROMIUM,
 ]
 
 
-@pytest.fixture
-async def page(sheet_file: Path) -> AsyncIterator[Page]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, sheet_file: Path) -> AsyncIterator[Page]:
     """The opened page."""
-    async with opened(sheet_file) as page:
+    async with opened(browser, sheet_file) as page:
         yield page
 
 
@@ -236,9 +238,9 @@ async def test_what_others_wrote_into_the_browsers_memory_is_checked(page: Page,
         await expect(page.locator("#marked")).to_have_text(shown)
 
 
-async def test_a_browser_without_memory_says_so(sheet_file: Path) -> None:
+async def test_a_browser_without_memory_says_so(browser: Browser, sheet_file: Path) -> None:
     """Marks work, can be saved, and nobody finds out too late that they are not kept."""
-    async with opened(sheet_file) as page:
+    async with opened(browser, sheet_file) as page:
         await page.add_init_script("Storage.prototype.setItem = () => { throw new DOMException('full') }")
         await page.reload()
         await page.keyboard.press("ArrowRight")
@@ -268,9 +270,11 @@ async def test_every_control_has_a_name(page: Page) -> None:
     assert unnamed == []
 
 
-async def test_a_finger_turns_the_page(sheet_file: Path) -> None:
+async def test_a_finger_turns_the_page(browser: Browser, sheet_file: Path) -> None:
     """On a phone the large view is wiped through, and nothing is wider than the screen."""
-    async with opened(sheet_file, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as page:
+    async with opened(
+        browser, sheet_file, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    ) as page:
         await page.get_by_role("button", name="Open frame 1A").tap()
         await expect(page.locator("#number")).to_have_text("1A")
         await page.evaluate(
@@ -341,9 +345,9 @@ HEAT = """(canvas) => {
 """Whether the map shows something at the first corner, in the middle, and at another place."""
 
 
-async def test_the_slider_shows_where_an_edit_changed_its_picture(measured_sheet: Path) -> None:
+async def test_the_slider_shows_where_an_edit_changed_its_picture(browser: Browser, measured_sheet: Path) -> None:
     """The map lies on the picture that came of it; that of a whole chain has all places of its steps."""
-    async with opened(measured_sheet) as page:
+    async with opened(browser, measured_sheet) as page:
         comparing = page.locator(".comparing")
         where, heat = comparing.locator(".where"), comparing.locator(".heat")
         await expect(heat).to_have_count(0)
@@ -357,9 +361,9 @@ async def test_the_slider_shows_where_an_edit_changed_its_picture(measured_sheet
         await expect(heat).to_have_count(0)
 
 
-async def test_the_large_view_shows_where_an_edit_changed_its_picture(measured_sheet: Path) -> None:
+async def test_the_large_view_shows_where_an_edit_changed_its_picture(browser: Browser, measured_sheet: Path) -> None:
     """W slides and draws the map; the facts have the figures, and what is flagged is found and says why."""
-    async with opened(measured_sheet) as page:
+    async with opened(browser, measured_sheet) as page:
         await page.locator(".show").get_by_text("flagged", exact=True).click()
         await expect(page.locator("#count")).to_have_text("1 of 3")
         await page.get_by_role("button", name="Open frame 1B").click()

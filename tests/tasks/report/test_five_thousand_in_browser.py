@@ -6,8 +6,9 @@ from string import ascii_lowercase
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from PIL import Image
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from blocks.archive.layout import object_key, thumbnail_key
 from tasks.models import Binding, ImageRecord, Prompt, Verdict
@@ -26,6 +27,7 @@ MOST_ELEMENTS_PER_PICTURE = 10
 MOST_PICTURES_LOADED = 400
 
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),  # the browser's
     pytest.mark.browser,
     NEEDS_CHROMIUM,
 ]
@@ -73,10 +75,10 @@ def sheet_of_thousands(studio: Any, tmp_path: Path) -> Path:
     return page
 
 
-@pytest.fixture
-async def page(sheet_of_thousands: Path) -> AsyncIterator[Page]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, sheet_of_thousands: Path) -> AsyncIterator[Page]:
     """The opened page."""
-    async with opened(sheet_of_thousands) as page:
+    async with opened(browser, sheet_of_thousands) as page:
         yield page
 
 
