@@ -39,7 +39,7 @@ worker: $(READY) home ## run what is deployed there, on this machine
 	@$(BIN)/python -m deployments.worker
 
 test: $(READY) home ## all tests; says what it skips
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(READY) ## lint, types, import direction
 	@$(BIN)/ruff check .

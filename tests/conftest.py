@@ -3,13 +3,16 @@
 import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from deployments.sandbox.app import create_app
 from deployments.sandbox.server import served
+
+if TYPE_CHECKING:
+    from tests.side_by_side import Lanes
 
 COMPLETE = "KLEINBILD_TEST_COMPLETE"
 """Set where everything is installed that tests look for, as `.ci/run` does: there nothing is skipped for want of it."""
@@ -31,6 +34,26 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         if not any(known in reason for known in SKIPPED_ANYWHERE):
             report.outcome, report.longrepr = "failed", f"{reason}, and {COMPLETE} says that everything is there"
     return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """One process more than there are cores, for many tests wait: for servers, processes and browsers."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Lanes | None":
+    """Keeps together what must not be side by side."""
+    from tests.side_by_side import Lanes  # who has no xdist can run the tests one by one
+
+    return Lanes(config, log) if config.option.dist == "loadfile" else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives each process of tests a Prefect home of its own: nothing has imported Prefect yet."""
+    if hasattr(config, "workerinput") and "PREFECT_HOME" in os.environ:
+        os.environ["PREFECT_HOME"] = f"{os.environ['PREFECT_HOME']}/{config.workerinput['workerid']}"
 
 
 @dataclass(frozen=True, slots=True)
