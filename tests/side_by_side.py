@@ -12,22 +12,22 @@ LANES = {
     "tests/deployments/test_demo.py": "well-known ports",
     "tests/deployments/test_prefect_ui.py": "well-known ports",
     "tests/deployments/test_serve.py": "well-known ports",
-    # One server for all that deploy.
-    "tests/deployments/live/": "live",
-    # One world of sandbox, server and nursery.
-    "tests/chaos/": "chaos",
-    # One Prefect server for each process that tests flows.
+    # Each needs half of a small machine: servers, workers, and the processes that they kill.
+    "tests/deployments/test_many_workers.py": "well-known ports",
+    "tests/chaos/": "kills",
+    "tests/power/": "kills",
+    "tests/deployments/live/": "kills",
+    # One Prefect server for all of them.
     "tests/flows/": "flows",
 }
-"""Files and folders, by the lane that they are in: what shares servers, or would fight for ports."""
+"""Files and folders, by the lane that they are in: what shares servers, would fight for ports, or disturb another."""
 
 LONGEST = (
     "well-known ports",
     "flows",
-    "live",
-    "chaos",
-    "tests/deployments/test_many_workers.py",
-    "tests/tasks/report/test_contact_sheet_in_browser.py",
+    "tests/tasks/report/test_contact_sheet_in_browser.py",  # light: not all servers are to be started at once
+    "tests/blocks/archive/test_ledger.py",
+    "kills",
 )
 """What is begun first, so that nothing long is left to the end."""
 
