@@ -71,15 +71,17 @@ class Child:
             ServerDidNotStart: It ended before, or did not answer in time.
         """
         deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
-            if not self.is_running():
-                raise ServerDidNotStart(self.obituary())
-            try:
-                if httpx.get(url, timeout=5, trust_env=False).is_success:
-                    return
-            except httpx.TransportError:
-                pass  # not listening yet
-            time.sleep(POLL_INTERVAL_SECONDS)
+        # One client for all tries: each new one reads the certificates of all authorities, at the server's expense.
+        with httpx.Client(timeout=5, trust_env=False) as client:
+            while time.monotonic() < deadline:
+                if not self.is_running():
+                    raise ServerDidNotStart(self.obituary())
+                try:
+                    if client.get(url).is_success:
+                        return
+                except httpx.TransportError:
+                    pass  # not listening yet
+                time.sleep(POLL_INTERVAL_SECONDS)
         raise ServerDidNotStart(f"{url} did not answer within {timeout_seconds:g} s.{self._where()}")
 
     def wait_until_it_is_done(self, timeout_seconds: float) -> None:

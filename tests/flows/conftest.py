@@ -10,10 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from PIL import Image
 from prefect import Task
 from prefect.settings import (
+    PREFECT_API_SSL_CERT_FILE,
     PREFECT_API_URL,
     PREFECT_HOME,
     PREFECT_LOCAL_STORAGE_PATH,
@@ -36,6 +38,7 @@ from tasks.models import CampaignResult
 from tests.conftest import Sandbox
 
 START_TIMEOUT_SECONDS = 100
+END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +48,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     own_and_fast: dict[Any, Any] = {
         PREFECT_HOME: home,
         PREFECT_LOCAL_STORAGE_PATH: home / "results",
+        PREFECT_API_SSL_CERT_FILE: str(_one_authority(home)),
         PREFECT_LOGGING_TO_API_ENABLED: False,
         PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE: 200,
         PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE: 100,
@@ -52,6 +56,13 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     logging.getLogger("prefect").setLevel(logging.CRITICAL)
     with temporary_settings(own_and_fast), prefect_test_harness(START_TIMEOUT_SECONDS):
         yield str(PREFECT_API_URL.value())
+
+
+def _one_authority(folder: Path) -> Path:
+    """A file of one certificate: Prefect reads all authorities for each of its clients, and nobody here shows any."""
+    file = folder / "one-authority.pem"
+    file.write_text(certifi.contents().partition(END_OF_CERTIFICATE)[0] + END_OF_CERTIFICATE, encoding="utf-8")
+    return file
 
 
 @pytest.fixture(autouse=True)
