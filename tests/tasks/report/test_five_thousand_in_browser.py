@@ -25,6 +25,7 @@ EDITED_EVERY = 50
 
 MOST_ELEMENTS_PER_PICTURE = 10
 MOST_PICTURES_LOADED = 400
+MOST_IN_GRID_LOADED = 1000
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),  # the browser's
@@ -82,8 +83,10 @@ async def page(browser: Browser, sheet_of_thousands: Path) -> AsyncIterator[Page
         yield page
 
 
-async def loaded(page: Page) -> int:
-    count: int = await page.evaluate("[...document.images].filter((image) => image.naturalWidth > 0).length")
+async def loaded(page: Page, selector: str = "img") -> int:
+    count: int = await page.locator(selector).evaluate_all(
+        "(images) => images.filter((image) => image.naturalWidth > 0).length"
+    )
     return count
 
 
@@ -109,6 +112,10 @@ async def test_five_thousand_pictures_can_be_worked_with(page: Page) -> None:
     await page.keyboard.press("g")
     await expect(page.locator("#grid-said")).to_have_text("25 × 20")
     assert await page.locator("#grid .cell").count() == 25 * 20
+    await page.wait_for_function("() => document.querySelector('#grid img').naturalWidth > 0")
+    await page.wait_for_load_state("networkidle")
+    assert await page.locator("#grid img").count() == 4 * 25 * 20
+    assert await loaded(page, "#grid img") < MOST_IN_GRID_LOADED
     await page.locator("#down").select_option("prompt")
     await expect(page.locator("#grid-said")).to_have_text("25 × 500, 260 rows not shown: narrow the filter")
     await page.keyboard.press("Escape")

@@ -35,7 +35,7 @@ function gridFigure(place) {
   const figure = make("figure", { class: `frame ${item.state}${isRejected ? " rejected" : ""}`, "data-i": place });
   if (stars) figure.dataset.stars = stars;
   figure.toggleAttribute("data-kept", isKept);
-  const inside = item.lost ? make("span", { class: "lost" }, "lost") : make("img", { src: thumbOf(item), loading: "lazy", decoding: "async", alt: "" });
+  const inside = item.lost ? make("span", { class: "lost" }, "lost") : make("img", { loading: "lazy", decoding: "async", alt: "", src: thumbOf(item) }); // once src is set it is too late to be lazy
   const button = make("button", { type: "button", class: "open", "aria-label": `Open frame ${item.label}` }, inside);
   button.disabled = item.lost;
   figure.append(make("p", { class: "edge" }, make("b", {}, item.label)), button);
