@@ -91,6 +91,12 @@ async def test_words_and_toggles_narrow_the_sheet(page: Page) -> None:
 
     await page.locator("#filter").fill("no such picture")
     await expect(page.get_by_text("No picture matches.")).to_be_visible()
+    await page.locator("#as-grid").click()
+    await expect(page.get_by_text("No picture matches.")).to_be_visible()
+    await expect(page.locator("#grid-cells")).to_be_hidden()
+    await page.get_by_role("button", name="Show everything").click()
+    await expect(page.locator("#count")).to_have_text("39 of 39")
+    await expect(page.locator("#grid-cells")).to_be_visible()
 
 
 async def test_lists_narrow_the_sheet_further(page: Page) -> None:
@@ -103,6 +109,11 @@ async def test_lists_narrow_the_sheet_further(page: Page) -> None:
     await page.locator('[data-filter="step"]').select_option("2")
     await expect(page.locator("#count")).to_have_text("1 of 39")
     await expect(page.locator("#chosen")).to_have_text("3")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#clear")).to_be_hidden()
+    await expect(page.locator("#more > summary")).to_be_focused()
+    await expect(page.locator("#count")).to_have_text("1 of 39")
+    await page.keyboard.press("Enter")
     assert await page.locator(".strip .frame:not(.off)").evaluate_all(LABELS) == ["1B"]
     await page.locator("#clear").click()
     await expect(page.locator("#count")).to_have_text("39 of 39")

@@ -290,7 +290,6 @@ def test_the_sheet_has_few_elements_for_each_picture(studio: Any) -> None:
         "  div.frames",
         *("    " + line for line in FAMILY_WITH_A_REPEAT),
         *("    " + line for line in FAMILY),
-        "p.nothing",
     ]
 
 

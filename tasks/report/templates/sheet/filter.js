@@ -82,7 +82,7 @@ function applyFilter() {
 function showCount() {
   const count = matching.filter(Boolean).length;
   one("#count").value = `${count} of ${ownCount}`;
-  one(".nothing").hidden = ownCount === 0 || count > 0;
+  one("#no-match").hidden = ownCount === 0 || count > 0;
 }
 
 function clearFilter() {
@@ -94,5 +94,10 @@ function clearFilter() {
 
 filterBox.addEventListener("input", applyFilter);
 for (const choice of all("input[name=show], select[data-filter]")) choice.addEventListener("change", applyFilter);
-one("#clear").addEventListener("click", clearFilter);
+for (const id of ["#clear", "#show-all"]) one(id).addEventListener("click", clearFilter);
 document.addEventListener("click", (event) => event.target.closest("#more") || (one("#more").open = false));
+one("#more").addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  one("#more").open = false;
+  one("#more > summary").focus();
+});
