@@ -171,6 +171,7 @@ async def test_any_two_properties_span_a_grid(page: Page) -> None:
     await expect(page.locator("#grid-said")).to_have_text("5 × 4")
     heads = ["cobalt", "celadon", "oxblood", "tenmoku", "none"]
     assert await page.locator(".columnheader").all_text_contents() == heads
+    assert await page.locator(".corner span").all_text_contents() == ["glaze →", "light ↓"]
     assert await page.locator(".rowheader").all_text_contents() == ["morning", "dusk", "neon", "none"]
     assert await page.locator("#sheet").is_hidden()
     await page.locator("#across").select_option("step")
@@ -184,6 +185,28 @@ async def test_any_two_properties_span_a_grid(page: Page) -> None:
     await page.keyboard.press("Escape")
     await page.keyboard.press("g")
     assert await page.locator("#sheet").is_visible()
+
+
+async def test_a_cell_of_the_grid_shows_more_when_asked(page: Page) -> None:
+    """What has no room in a cell comes in its place, and can be marked and walked through."""
+    await page.keyboard.press("g")
+    cell = page.locator("#grid .cell").first
+    await expect(cell.locator(".frame")).to_have_count(4)
+    await cell.get_by_role("button", name="and 2 more").click()
+    await expect(cell.locator(".frame")).to_have_count(6)
+    await expect(cell.locator(".open").nth(4)).to_be_focused()
+    await page.keyboard.press("5")
+    await expect(cell.locator(".frame").nth(4)).to_have_attribute("data-stars", "5")
+    assert await cell.get_by_role("button", name="more").count() == 0
+
+
+async def test_each_view_is_come_back_to_where_it_was_left(page: Page) -> None:
+    """The grid fills the window; whoever looks at it does not lose the place on the sheet."""
+    await page.evaluate("scrollTo(0, 1700)")
+    await page.keyboard.press("g")
+    await expect(page.locator("#grid-cells")).to_be_in_viewport(ratio=0.9)
+    await page.keyboard.press("g")
+    await page.wait_for_function("Math.abs(scrollY - 1700) < 200")
 
 
 async def test_marks_are_made_with_keys_and_kept(page: Page) -> None:

@@ -2,6 +2,7 @@
 const MOST_ACROSS = 60;
 const MOST_CELLS = 6000;
 const MOST_IN_CELL = 4;
+const MORE_IN_CELL = 60;
 const byNumber = (a, b) => a - b;
 const roleOf = (sha) => items[roles.get(sha) ?? places.get(sha)]?.label ?? sha.slice(0, 8);
 
@@ -45,12 +46,34 @@ function gridFigure(place) {
 function gridCell(members) {
   const cell = make("div", { class: "cell", role: "cell" }, ...members.slice(0, MOST_IN_CELL).map(gridFigure));
   if (members.length > 1) cell.classList.add("several");
-  if (members.length > MOST_IN_CELL) cell.append(make("span", { class: "rest" }, `and ${members.length - MOST_IN_CELL} more`));
+  cell.append(...more(members.length - MOST_IN_CELL));
   return cell;
+}
+
+const more = (count) => (count > 0 ? [make("button", { type: "button", class: "more-here" }, `and ${count} more`)] : []);
+
+/* More of a cell comes when somebody asks for it; the focus goes on to the first of them. */
+function showMore(button) {
+  const cell = button.parentElement;
+  const shown = new Set(all(".frame", cell).map(placeOf));
+  const [x, y] = [AXES.get(across.value), AXES.get(down.value)];
+  const first = items[placeOf(one(".frame", cell))];
+  const isHere = (item) => x.valueOf(item) === x.valueOf(first) && y.valueOf(item) === y.valueOf(first);
+  const rest = items.map((_, place) => place).filter((place) => matching[place] && !shown.has(place) && isHere(items[place]));
+  const figures = rest.slice(0, MORE_IN_CELL).map(gridFigure);
+  button.replaceWith(...figures, ...more(rest.length - figures.length));
+  refreshFigures();
+  one(".open:enabled", figures[0])?.focus();
 }
 
 function heading(role, axis, value) {
   return make("div", { role, class: role, dir: "auto" }, make("span", {}, nameOf(axis, value)));
+}
+
+const titleOf = (select) => select.selectedOptions[0].textContent;
+
+function corner() {
+  return make("div", { role: "columnheader", class: "corner" }, make("span", { dir: "auto" }, `${titleOf(across)} →`), make("span", { dir: "auto" }, `${titleOf(down)} ↓`));
 }
 
 function drawGrid() {
@@ -63,7 +86,7 @@ function drawGrid() {
     row.set(x.valueOf(items[place]), [...(row.get(x.valueOf(items[place])) ?? []), place]);
   }
   const chosen = columns.slice(0, MOST_ACROSS);
-  const head = make("div", { role: "row", class: "row head" }, make("div", { role: "columnheader", class: "corner" }), ...chosen.map((value) => heading("columnheader", x, value)));
+  const head = make("div", { role: "row", class: "row head" }, corner(), ...chosen.map((value) => heading("columnheader", x, value)));
   const mostDown = Math.floor(MOST_CELLS / chosen.length);
   const body = rows.slice(0, mostDown).map((value) =>
     make("div", { role: "row", class: "row" }, heading("rowheader", y, value), ...chosen.map((column) => gridCell(cells.get(value).get(column) ?? []))),
@@ -71,11 +94,13 @@ function drawGrid() {
   const table = make("div", { role: "table", class: "table", "aria-label": "Pictures by two of their properties" }, head, ...body);
   table.style.setProperty("--columns", chosen.length);
   one("#grid-cells").replaceChildren(table);
+  one("#grid-cells").hidden = shown.length === 0;
   one("#grid-said").textContent = saidOf(columns.length, rows.length, mostDown);
   refreshFigures();
 }
 
 function saidOf(columns, rows, mostDown) {
+  if (columns === 0) return "";
   const left = [];
   if (columns > MOST_ACROSS) left.push(`${columns - MOST_ACROSS} columns`);
   if (rows > mostDown) left.push(`${rows - mostDown} rows`);
@@ -85,18 +110,23 @@ function saidOf(columns, rows, mostDown) {
 /* Marks are shown in the grid too. */
 function refreshFigures() {
   const known = figuresByPlace();
-  for (const [place, figures] of known) known.set(place, figures.filter((figure) => figure.isConnected));
+  for (const [place, figures] of known) known.set(place, figures.filter((figure) => figure.isConnected && !grid.contains(figure)));
   for (const figure of all(".frame", grid)) known.get(placeOf(figure)).push(figure);
 }
 
+/* Each view is come back to where it was left; the grid, which scrolls within itself, fills the window. */
+let leftAt = 0;
+
 function showView(isGrid) {
-  if (isGrid && !grid.hidden) return;
+  if (isGrid === !grid.hidden) return;
+  if (isGrid) leftAt = scrollY;
   one("#sheet").hidden = isGrid;
   grid.hidden = !isGrid;
   one("#as-sheet").setAttribute("aria-pressed", String(!isGrid));
   one("#as-grid").setAttribute("aria-pressed", String(isGrid));
   if (isGrid) drawGrid();
   else one("#grid-cells").replaceChildren();
+  scrollTo(0, isGrid ? grid.offsetTop - one(".controls").offsetHeight : leftAt);
 }
 
 /* At first: the two that tell most, which are axes of the prompts where there are two. */
@@ -117,4 +147,5 @@ one("#swap").addEventListener("click", () => {
 });
 one("#as-sheet").addEventListener("click", () => showView(false));
 one("#as-grid").addEventListener("click", () => showView(true));
+one("#grid-cells").addEventListener("click", (event) => event.target.matches(".more-here") && showMore(event.target));
 document.addEventListener("filtered", () => grid.hidden || drawGrid());
