@@ -150,8 +150,8 @@ class Section(Frozen):
 
     @property
     def runs(self) -> tuple[tuple[Family, ...], ...]:
-        """The families in order, cut into runs: those without edits side by side, each edited one alone."""
-        return tuple(tuple(run) for _, run in groupby(self.families, key=lambda family: family.strips))
+        """The families in order, cut into runs: those without edits, and those with them, which need more room."""
+        return tuple(tuple(run) for _, run in groupby(self.families, key=lambda family: family.strips != ()))
 
     @property
     def words(self) -> tuple[Words, ...]:

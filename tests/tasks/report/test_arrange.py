@@ -26,6 +26,18 @@ def test_an_edit_chain_reads_from_the_generated_picture_to_the_last_edit(studio:
     assert [frame.instruction for frame in section.families[0].strips[0]] == ["", "make it blue", "add steam"]
 
 
+def test_chains_that_follow_each_other_share_a_run(studio: Any) -> None:
+    """A wide screen has room for several of them side by side; pictures without edits stand apart from them."""
+    for edited in (True, True, False, True):
+        first = studio.add("a pot")
+        if edited:
+            studio.add("a pot", parent=first, instruction="make it blue")
+
+    (section,) = build_view(studio.sheet()).sections
+
+    assert [[family.root.label for family in run] for run in section.runs] == [["1", "2"], ["3"], ["4"]]
+
+
 def test_branches_of_one_picture_are_strips_of_one_family(studio: Any) -> None:
     """Two edits of the same picture make two strips; whole chains are compared before single steps."""
     root = studio.add("a pot")

@@ -28,6 +28,8 @@ BROKEN_IN_VIEW = """() => [...document.images].filter((image) => {
 
 LABELS = "(figures) => figures.map((figure) => figure.querySelector('.edge b').textContent)"
 
+WIDTH = "(part) => part.getBoundingClientRect().width"
+
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),  # the browser's
     pytest.mark.browser,
@@ -207,6 +209,15 @@ async def test_each_view_is_come_back_to_where_it_was_left(page: Page) -> None:
     await expect(page.locator("#grid-cells")).to_be_in_viewport(ratio=0.9)
     await page.keyboard.press("g")
     await page.wait_for_function("Math.abs(scrollY - 1700) < 200")
+
+
+async def test_the_pictures_of_chains_follow_the_size(page: Page) -> None:
+    """The slider makes them larger and smaller, as it does all others."""
+    widths: list[list[float]] = []
+    for size in ("8", "26"):
+        await page.locator("#size").fill(size)
+        widths.append([await page.locator(part).first.evaluate(WIDTH) for part in (".strip .frame", ".compare")])
+    assert all(1.5 * small < large for small, large in zip(*widths, strict=True))
 
 
 async def test_marks_are_made_with_keys_and_kept(page: Page) -> None:
