@@ -101,3 +101,7 @@ one("#more").addEventListener("keydown", (event) => {
   one("#more").open = false;
   one("#more > summary").focus();
 });
+
+/* What the first filter needs is made ready while nobody waits for it. */
+const whenIdle = window.requestIdleCallback ?? ((task) => setTimeout(task, 500));
+for (const prepare of [haystacks, families]) whenIdle(prepare);

@@ -20,17 +20,27 @@ const ON_SHEET = {
 };
 const MARKS = { x: "reject", k: "keep", 0: "0", 1: "1", 2: "2", 3: "3", 4: "4", 5: "5" };
 
-const openers = () => all("main .frame, #grid .frame").filter(isOffered).map((figure) => one(".open", figure));
+const shownFigures = () => all("main .frame, #grid .frame");
 
-function goTo(opener) {
+function goTo(figure) {
+  const opener = figure && one(".open", figure);
   opener?.focus({ preventScroll: true });
   opener?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
+/* Looks only at what lies on the way: of thousands of figures most are far from it. */
+function* figuresFrom(figures, here, step) {
+  for (let next = here + step; next >= 0 && next < figures.length; next += step) if (isOffered(figures[next])) yield figures[next];
+}
+
+const focusedFigure = () => document.activeElement.closest(".frame");
+
 function walk(step) {
-  const found = openers();
-  const here = found.indexOf(document.activeElement);
-  goTo(here < 0 ? found[firstInView(found)] : found[here + step]);
+  const figures = shownFigures();
+  const here = figures.indexOf(focusedFigure());
+  if (here >= 0) return goTo(figuresFrom(figures, here, step).next().value);
+  const offered = figures.filter(isOffered);
+  goTo(offered[firstInView(offered)]);
 }
 
 /* By halves: each look makes the browser lay out what is there. */
@@ -46,21 +56,22 @@ function firstInView(found) {
 
 /* The nearest picture of the next row up or down. */
 function climb(step) {
-  const found = openers();
-  const here = found.indexOf(document.activeElement);
+  const figures = shownFigures();
+  const here = figures.indexOf(focusedFigure());
   if (here < 0) return walk(step);
-  const from = found[here].getBoundingClientRect();
+  const boxOf = (figure) => one(".open", figure).getBoundingClientRect();
+  const from = boxOf(figures[here]);
   let best = null;
   let row = null;
-  for (let next = here + step; next >= 0 && next < found.length; next += step) {
-    const box = found[next].getBoundingClientRect();
+  for (const figure of figuresFrom(figures, here, step)) {
+    const box = boxOf(figure);
     if (step > 0 ? box.top < from.bottom - 1 : box.bottom > from.top + 1) continue;
     row ??= box;
     if (step > 0 ? box.top > row.bottom : box.bottom < row.top) break;
     const distance = Math.abs(box.left - from.left);
-    if (!best || distance < best.distance) best = { opener: found[next], distance };
+    if (!best || distance < best.distance) best = { figure, distance };
   }
-  goTo(best?.opener);
+  goTo(best?.figure);
 }
 
 function pressKey(event) {
