@@ -137,6 +137,7 @@ async def test_the_large_view_shows_originals_one_after_the_other(page: Page) ->
     await page.keyboard.press("ArrowRight")
     await expect(lightbox.locator("#number")).to_have_text("1B")
     await expect(lightbox.locator(".words")).to_have_text("Make it neon light from the left.")
+    await expect(page.locator("#large")).to_have_attribute("alt", "Frame 1B: Make it neon light from the left.")
     await _loaded(page)
     assert page.url.endswith("#1B")
     await page.keyboard.press("Escape")
@@ -332,6 +333,18 @@ async def test_a_finger_turns_the_page(browser: Browser, sheet_file: Path) -> No
         )
         await expect(page.locator("#number")).to_have_text("1B")
         assert await page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+async def test_the_large_view_is_large_on_a_low_screen_too(sheet_file: Path) -> None:
+    """At 200 % on a laptop, or on a phone on its side, the facts stand beside the picture."""
+    async with opened(sheet_file, viewport={"width": 720, "height": 450}) as page:
+        await page.get_by_role("button", name="Open frame 1", exact=True).click()
+        box = await page.locator(".window").bounding_box()
+        facts = await page.locator("#lightbox aside").bounding_box()
+        assert box is not None
+        assert facts is not None
+        assert box["height"] > 300
+        assert box["x"] + box["width"] <= facts["x"]
 
 
 async def test_an_address_with_a_frame_opens_it(page: Page) -> None:

@@ -62,7 +62,7 @@ function showStage(item, parent) {
   }
   const shown = isPressed("#before") && parent ? parent : item;
   large.src = originalOf(shown);
-  large.alt = `Frame ${shown.label}`;
+  large.alt = [`Frame ${shown.label}`, textOf(shown)].filter(Boolean).join(": ");
 }
 
 function move(step) {
