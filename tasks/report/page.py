@@ -24,7 +24,20 @@ TO_ROOT = "../../../"
 
 
 STYLES = ("base", "masthead", "yield", "controls", "frames", "chains", "grid", "large", "paper", "narrow", "print")
-SCRIPTS = ("data", "marks", "filter", "compare", "heat", "lineage", "large", "grid", "decisions", "keys", "theme")
+SCRIPTS = (
+    "data",
+    "marks",
+    "filter",
+    "prompts",
+    "compare",
+    "heat",
+    "lineage",
+    "large",
+    "grid",
+    "decisions",
+    "keys",
+    "theme",
+)
 """Parts of the page's one style and one script, in order; each says what it is for."""
 
 

@@ -29,6 +29,7 @@ BROKEN_IN_VIEW = """() => [...document.images].filter((image) => {
 LABELS = "(figures) => figures.map((figure) => figure.querySelector('.edge b').textContent)"
 
 WIDTH = "(part) => part.getBoundingClientRect().width"
+HEIGHT = "(part) => part.getBoundingClientRect().height"
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),  # the browser's
@@ -210,6 +211,28 @@ async def test_each_view_is_come_back_to_where_it_was_left(page: Page) -> None:
     await expect(page.locator("#grid-cells")).to_be_in_viewport(ratio=0.9)
     await page.keyboard.press("g")
     await page.wait_for_function("Math.abs(scrollY - 1700) < 200")
+
+
+async def test_a_long_prompt_leaves_its_pictures_in_view(studio: Any, tmp_path: Path) -> None:
+    """It is cut until somebody asks for it; what reads from right to left begins above its pictures all the same."""
+    store = await FolderStore.open(tmp_path / "archive")
+    prompts = ("word " * 400, "مدينة ساحلية عند الغروب")
+    for prompt in (prompts[0], prompts[0], prompts[1], prompts[1]):
+        studio.add(prompt)
+    for key, data in studio.store.objects.items():
+        await store.put_if_absent(key, data)
+    made = await make_contact_sheet(studio.sheet(), store)
+
+    async with opened(store.path_of(made.html_key)) as page:
+        heading, from_the_right = page.locator(".prompt > h2").first, page.locator(".prompt > h2").nth(1)
+        assert await heading.text_content() == prompts[0]
+        cut = await heading.evaluate(HEIGHT)
+        await heading.click()
+        whole = await heading.evaluate(HEIGHT)
+        assert cut < 260 < whole
+        await heading.click()
+        assert await heading.evaluate(HEIGHT) == cut
+        assert await from_the_right.evaluate(WIDTH) < 400
 
 
 async def test_the_pictures_of_chains_follow_the_size(page: Page) -> None:
