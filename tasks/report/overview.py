@@ -88,13 +88,14 @@ class Layout:
         return width_px, self.head_px + self.rows * down + self.margin_px
 
 
-def render_overview(title: str, subtitle: str, frames: Sequence[OverviewFrame]) -> bytes:
+def render_overview(title: str, subtitle: str, frames: Sequence[OverviewFrame], *, origin: str = "") -> bytes:
     """Draws the overview. CPU work: call it in a thread.
 
     Args:
         title: The sheet's title, shortened where it is too long.
         subtitle: A line of facts below it.
         frames: All pictures, in the order of their numbers.
+        origin: A line below the strips that says who made the pictures.
 
     Returns:
         A PNG of at most 4000 x 4000 pixels; the same frames give the same bytes.
@@ -106,9 +107,10 @@ def render_overview(title: str, subtitle: str, frames: Sequence[OverviewFrame]) 
     _draw_head(sheet, layout, title, subtitle + left_out)
     for row in range(layout.rows):
         first = row * layout.columns
-        _draw_strip(sheet, layout, row, min(layout.columns, len(shown) - first))
+        _draw_strip(sheet, layout, row, min(layout.columns, len(shown) - first) or layout.columns)
     for index, frame in enumerate(shown):
         _draw_frame(sheet, layout, index, frame)
+    _draw_foot(sheet, layout, origin)
     with io.BytesIO() as file:
         sheet.save(file, "PNG")
         return file.getvalue()
@@ -182,6 +184,12 @@ def _draw_head(sheet: Image.Image, layout: Layout, title: str, subtitle: str) ->
         room_px -= round(mark_px)
     facts, font = shortened(draw, subtitle, 20, room_px)
     draw.text((layout.margin_px, 118), facts, SOFT, font, "ls")
+
+
+def _draw_foot(sheet: Image.Image, layout: Layout, origin: str) -> None:
+    draw = ImageDraw.Draw(sheet)
+    line, font = shortened(draw, origin, 15, sheet.width - 2 * layout.margin_px)
+    draw.text((layout.margin_px, sheet.height - 18), line, SOFT, font, "ls")
 
 
 def _corner(layout: Layout, index: int) -> tuple[int, int]:

@@ -52,7 +52,8 @@ async def make_contact_sheet(sheet: Sheet, store: Store) -> ContactSheet:
 
 
 def _marked_overview(view: SheetView, frames: tuple[OverviewFrame, ...]) -> bytes:
-    return marked_overview(render_overview(view.sheet.title, subtitle_of(view), frames), view.sheet.images)
+    overview = render_overview(view.sheet.title, subtitle_of(view), frames, origin=view.origin)
+    return marked_overview(overview, view.sheet.images)
 
 
 def sheet_folder(sheet: Sheet) -> str:
@@ -64,7 +65,8 @@ def subtitle_of(view: SheetView) -> str:
     """One line of facts for the overview."""
     sheet = view.sheet
     rejected = f"   {view.count('rejected')} rejected" if view.count("rejected") else ""
-    counts = f"{len(view.frames)} pictures   {view.count('duplicate')} duplicates{rejected}"
+    made, repeats = len(view.frames), view.count("duplicate")
+    counts = f"{made} picture{'s' * (made != 1)}   {repeats} duplicate{'s' * (repeats != 1)}{rejected}"
     return f"{sheet.campaign}   {sheet.edition}   {counts}"
 
 

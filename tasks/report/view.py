@@ -16,7 +16,7 @@ from tasks.measured import HOW_IN_WORDS, Drift
 from tasks.models import Balance, Cost, Failure, Flagged, ImageRecord, Prompt, ReferenceUse, Round, Verdict
 from tasks.opinions import Opinion
 from tasks.report.curve import YieldCurve, yield_curve
-from tasks.report.wording import Change, Words, changes_between, flag_in_words, highlight
+from tasks.report.wording import Change, Words, changes_between, flag_in_words, highlight, origin_in_words
 
 FrameState = Literal["keeper", "duplicate", "rejected", "unjudged", "archived"]
 
@@ -229,6 +229,11 @@ class SheetView(Frozen):
     def steps(self) -> tuple[int, ...]:
         """0 for generated pictures, n for the n-th edit of a chain."""
         return tuple(sorted({frame.image.step for frame in self.frames if frame.image is not None}))
+
+    @cached_property
+    def origin(self) -> str:
+        """Who made the pictures, as the AI mark says it."""
+        return origin_in_words(self.sheet.images)
 
     @cached_property
     def yield_curve(self) -> YieldCurve | None:

@@ -1,12 +1,13 @@
 """What stands out: the values that axes chose in a prompt, words that differ from the edit before, and flags. Pure."""
 
 import re
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Literal
 
 from blocks.provider import Frozen
 from tasks.measured import PictureFlag
-from tasks.models import Prompt
+from tasks.models import ImageRecord, Prompt
 
 MOST_WORDS = 400
 LEAST_ALIKE = 0.5
@@ -34,6 +35,17 @@ class Change(Frozen):
 
     kind: Literal["same", "added", "removed"]
     text: str
+
+
+def origin_in_words(images: Sequence[ImageRecord]) -> str:
+    """Says who made the pictures: the mark that page and overview always carry."""
+    drawn = sum(image.sandbox for image in images)
+    if not drawn:
+        return "AI-generated with FLUX.2 [klein]"
+    if drawn == len(images):
+        return "Drawn by the sandbox, the local stand-in for FLUX.2 [klein]: no model was involved"
+    others = f"{drawn} of {len(images)} pictures were drawn by the sandbox, its local stand-in"
+    return f"AI-generated with FLUX.2 [klein]; {others}"
 
 
 def flag_in_words(flag: PictureFlag) -> str:

@@ -69,6 +69,19 @@ def test_duplicates_are_dimmed_and_crossed_out_in_red(thumb: bytes) -> None:
     assert share(crossed, clay) < 0.01
 
 
+@pytest.mark.parametrize("count", [0, 1, 40])
+def test_the_overview_says_below_its_strips_who_made_the_pictures(count: int, thumb: bytes) -> None:
+    """Whoever sees it posted somewhere reads that it was generated; with no pictures, its film is unexposed."""
+    plain, signed = (
+        np.asarray(opened(render_overview("Teapots", "", frames(count, thumb), origin=origin))).astype(int)
+        for origin in ("", "AI-generated with FLUX.2 [klein]")
+    )
+
+    rows = np.flatnonzero(np.abs(plain - signed).sum(axis=(1, 2)))
+    assert len(signed) - 48 < rows.min() < rows.max() < len(signed)
+    assert (np.abs(plain[160] - (6, 5, 5)).sum(axis=1) == 0).mean() > 0.2
+
+
 @pytest.mark.parametrize("broken", [None, b"", b"\xff\xd8\xff\xe0 cut short"])
 def test_a_lost_picture_leaves_an_unexposed_frame(broken: bytes | None) -> None:
     """A broken thumbnail spoils one frame, not the overview."""
