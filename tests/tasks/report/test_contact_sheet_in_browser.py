@@ -213,7 +213,7 @@ async def test_each_view_is_come_back_to_where_it_was_left(page: Page) -> None:
     await page.wait_for_function("Math.abs(scrollY - 1700) < 200")
 
 
-async def test_a_long_prompt_leaves_its_pictures_in_view(studio: Any, tmp_path: Path) -> None:
+async def test_a_long_prompt_leaves_its_pictures_in_view(browser: Browser, studio: Any, tmp_path: Path) -> None:
     """It is cut until somebody asks for it; what reads from right to left begins above its pictures all the same."""
     store = await FolderStore.open(tmp_path / "archive")
     prompts = ("word " * 400, "مدينة ساحلية عند الغروب")
@@ -223,7 +223,7 @@ async def test_a_long_prompt_leaves_its_pictures_in_view(studio: Any, tmp_path: 
         await store.put_if_absent(key, data)
     made = await make_contact_sheet(studio.sheet(), store)
 
-    async with opened(store.path_of(made.html_key)) as page:
+    async with opened(browser, store.path_of(made.html_key)) as page:
         heading, from_the_right = page.locator(".prompt > h2").first, page.locator(".prompt > h2").nth(1)
         assert await heading.text_content() == prompts[0]
         cut = await heading.evaluate(HEIGHT)
@@ -358,9 +358,9 @@ async def test_a_finger_turns_the_page(browser: Browser, sheet_file: Path) -> No
         assert await page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-async def test_the_large_view_is_large_on_a_low_screen_too(sheet_file: Path) -> None:
+async def test_the_large_view_is_large_on_a_low_screen_too(browser: Browser, sheet_file: Path) -> None:
     """At 200 % on a laptop, or on a phone on its side, the facts stand beside the picture."""
-    async with opened(sheet_file, viewport={"width": 720, "height": 450}) as page:
+    async with opened(browser, sheet_file, viewport={"width": 720, "height": 450}) as page:
         await page.get_by_role("button", name="Open frame 1", exact=True).click()
         box = await page.locator(".window").bounding_box()
         facts = await page.locator("#lightbox aside").bounding_box()
