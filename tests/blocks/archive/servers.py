@@ -48,7 +48,7 @@ def seaweedfs(folder: Path) -> Iterator[AmazonKeys]:
     port = ports[0]
     arguments = (
         f"server -dir={folder} -ip=127.0.0.1 -ip.bind=127.0.0.1 -volume.max=4 -master.volumeSizeLimitMB=64 "
-        f"-s3 -s3.port={port} -s3.port.grpc={ports[1]} -s3.port.iceberg=0 "
+        f"-s3 -s3.port={port} -s3.port.grpc={ports[1]} -s3.port.iceberg=0 -s3.port.lance=0 "
         f"-filer -filer.port={ports[2]} -filer.port.grpc={ports[3]} "
         f"-master.port={ports[4]} -master.port.grpc={ports[5]} -volume.port={ports[6]} -volume.port.grpc={ports[7]}"
     )
