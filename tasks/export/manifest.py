@@ -1,7 +1,8 @@
-"""`export.json`: what an export is, for whoever finds it in ten years, and for the next run that finds it there."""
+"""`.export.json`: what an export is, for whoever finds it in ten years, and for the next run that finds it there."""
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +16,12 @@ from tasks.export.terms import Terms
 from tasks.provenance.identity import TOOL
 from tasks.provenance.marking import ProvenanceMode
 
-MANIFEST = "export.json"
+MANIFEST = ".export.json"
+"""Hidden: programs that load a whole folder (`datasets`, pyarrow, pandas) take each file that is not for a picture."""
+
+_NAMES = (MANIFEST, "export.json")
+"""Exports used to say it in a file that was not hidden."""
+
 FORMAT = 1
 
 REMARKS: dict[ProvenanceMode, str] = {
@@ -41,7 +47,7 @@ class Order(Frozen):
 
 
 class Manifest(Frozen):
-    """What `export.json` says."""
+    """What `.export.json` says."""
 
     format: int = FORMAT
     tool: str = TOOL
@@ -91,10 +97,10 @@ def manifest_at(target: Path, order: Order) -> Manifest | None:
 
 
 def _read(target: Path) -> Manifest | None:
-    try:
-        return Manifest.model_validate_json((target / MANIFEST).read_bytes())
-    except (OSError, ValidationError):  # there is none, or it is not of our making
-        return None
+    for name in _NAMES:
+        with suppress(OSError, ValidationError):  # there is none, or it is not of our making
+            return Manifest.model_validate_json((target / name).read_bytes())
+    return None
 
 
 def _is_as_written(target: Path, file: ExportedFile) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tasks.export.copied import Copy
 from tasks.export.files import ExportedFile, OutFile, write_file
+from tasks.export.manifest import MANIFEST
 
 SHARD_SIZE_BYTES = 1_000_000_000
 """A tar file is closed when it has grown beyond this. About what the library's own documents advise."""
@@ -85,7 +86,7 @@ class Shards:
 def _card_of(suffixes: Iterable[str]) -> str:
     """Says which tar files belong together."""
     lines = [f'- config_name: {each}\n  data_files: "{each}-*.tar"\n' for each in sorted(suffixes)]
-    return f"---\nconfigs:\n{''.join(lines)}---\n\nPictures made by AI. `export.json` says where they come from.\n"
+    return f"---\nconfigs:\n{''.join(lines)}---\n\nPictures made by AI. `{MANIFEST}` says where they come from.\n"
 
 
 def _add_member(shard: OutFile, name: str, data: bytes) -> None:

@@ -15,7 +15,7 @@ from blocks.errors import BriefError, SetupError
 from blocks.signing.block import SigningCertificate
 from flows.export import export
 from tasks.export.export import Exported
-from tasks.export.manifest import Manifest
+from tasks.export.manifest import MANIFEST, Manifest
 from tasks.provenance.demo_certificates import make_demo_certificates
 from tests.flows.conftest import Workplace
 
@@ -76,7 +76,7 @@ async def test_a_certificate_signs(workplace: Workplace, tmp_path: Path) -> None
 
     given = {"provenance": "full", "folder": tmp_path / "out", "archive": workplace.archive}
     exported: Exported = await export(**given, certificate=certificate())
-    manifest = Manifest.model_validate_json((Path(exported.folder) / "export.json").read_bytes())
+    manifest = Manifest.model_validate_json((Path(exported.folder) / MANIFEST).read_bytes())
     assert manifest.order.signed_with is not None
     assert {row["provenance"] for row in rows_in(exported.folder)} == {"full"}
 

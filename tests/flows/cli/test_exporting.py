@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli.main import main
-from tasks.export.manifest import Manifest
+from tasks.export.manifest import MANIFEST, Manifest
 from tests.flows.conftest import Workplace
 
 
@@ -46,7 +46,7 @@ def test_every_wish_arrives(run: Callable[..., tuple[int, str, str]], tmp_path: 
 
     assert code == 0
     assert "pictures    1 as imagefolder" in shown
-    terms = Manifest.model_validate_json((tmp_path / "out" / "export.json").read_bytes()).order.terms
+    terms = Manifest.model_validate_json((tmp_path / "out" / MANIFEST).read_bytes()).order.terms
     assert terms.model_dump(mode="json") == {
         "format": "imagefolder",
         "filter": {

@@ -1,6 +1,7 @@
 """Loads a dataset with another library than ours, and prints what it found: run as a script, by the tests."""
 
 import hashlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -15,20 +16,28 @@ def files_of(pattern: str) -> list[str]:
     return sorted(str(path) for path in Path(pattern).parent.glob(Path(pattern).name))
 
 
-def with_datasets(builder: str, source: str) -> list[dict[str, Any]]:
+def bytes_at(path: str) -> bytes:
+    """Of a file, or of one within a zip, as `datasets` names it."""
+    import fsspec
+
+    with fsspec.open(path, "rb") as file:
+        return bytes(file.read())
+
+
+def with_datasets(builder: str, source: str | None = None) -> list[dict[str, Any]]:
     from datasets import Image, load_dataset
 
     if Path(builder).is_dir():
         loaded = load_dataset(builder, source, split="train")
     else:
-        where = {"data_dir": source} if builder == "imagefolder" else {"data_files": files_of(source)}
+        where = {"data_dir": source} if Path(source).is_dir() else {"data_files": files_of(source)}
         loaded = load_dataset(builder, split="train", **where)
     (column,) = (name for name, feature in loaded.features.items() if isinstance(feature, Image))
     sizes = [picture.size for picture in loaded[column]]
     rows = []
     for row, size in zip(loaded.cast_column(column, Image(decode=False)), sizes, strict=True):
         image = row.pop(column)
-        data = image["bytes"] or Path(image["path"]).read_bytes()
+        data = image["bytes"] or bytes_at(image["path"])
         facts = row.pop("json", row)
         rows.append({**facts, "size": size, "read_sha256": sha256_of(data)})
     return rows
@@ -48,6 +57,33 @@ def with_webdataset(pattern: str) -> list[dict[str, Any]]:
     return rows
 
 
+def with_pyarrow(folder: str) -> list[dict[str, Any]]:
+    from pyarrow.parquet import read_table
+
+    return [row_of(record) for record in read_table(folder).to_pylist()]
+
+
+def with_pandas(folder: str) -> list[dict[str, Any]]:
+    from pandas import read_parquet
+
+    return [row_of(record) for record in read_parquet(folder).to_dict("records")]
+
+
+def row_of(record: dict[str, Any]) -> dict[str, Any]:
+    from PIL import Image
+
+    data = record.pop("image")["bytes"]
+    with Image.open(io.BytesIO(data)) as picture:
+        return {**record, "size": picture.size, "read_sha256": sha256_of(data)}
+
+
+READERS = {
+    "datasets": with_datasets,
+    "webdataset": with_webdataset,
+    "pyarrow": with_pyarrow,
+    "pandas": with_pandas,
+}
+
 library, *arguments = sys.argv[1:]
-found = with_datasets(*arguments) if library == "datasets" else with_webdataset(*arguments)
+found = READERS[library](*arguments)
 sys.stdout.write(json.dumps(found, default=str))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tasks.export.export import export_pictures
-from tasks.export.manifest import Manifest
+from tasks.export.manifest import MANIFEST, Manifest
 from tasks.export.terms import ExportFormat, Terms
 from tasks.models import ImageRecord, sha256_of
 from tests.tasks.export.conftest import Shelf
@@ -44,6 +44,36 @@ async def test_datasets_loads_parquet(shelf: Shelf, mixed: list[ImageRecord], lo
     await export_pictures(shelf.archive, Terms(format="parquet"), tmp_path / "out")
 
     check_rows(load("datasets", "parquet", str(tmp_path / "out" / "*.parquet")), mixed)
+
+
+@pytest.mark.parametrize("library", ["datasets parquet", "datasets", "pyarrow", "pandas"])
+async def test_a_folder_of_parquet_is_loaded_by_its_name_alone(
+    library: str, shelf: Shelf, mixed: list[ImageRecord], load: Load, tmp_path: Path
+) -> None:
+    """They take each file of a folder: none but Parquet may be seen there."""
+    await export_pictures(shelf.archive, Terms(format="parquet"), tmp_path / "out")
+
+    check_rows(load(*library.split(), str(tmp_path / "out")), mixed)
+
+
+@pytest.mark.parametrize("count", [1, 12])
+@pytest.mark.parametrize("kind", ["imagefolder", "zip", "webdataset"])
+async def test_a_folder_is_loaded_by_its_name_alone(
+    kind: ExportFormat, count: int, shelf: Shelf, load: Load, tmp_path: Path
+) -> None:
+    """What it is, `datasets` takes from what most of its files are called: with one picture, too."""
+    records = [await shelf.add(f"a mug {number}") for number in range(count)]
+    await export_pictures(shelf.archive, Terms(format=kind), tmp_path / "out")
+
+    check_rows(load("datasets", str(tmp_path / "out")), sorted(records, key=lambda record: record.sha256))
+
+
+async def test_a_folder_of_shards_is_loaded_as_data(shelf: Shelf, load: Load, tmp_path: Path) -> None:
+    """Its card is none of them."""
+    record = await shelf.add()
+    await export_pictures(shelf.archive, Terms(format="webdataset"), tmp_path / "out")
+
+    check_rows(load("datasets", "webdataset", str(tmp_path / "out")), [record])
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
@@ -114,9 +144,9 @@ async def test_the_manifest_names_every_file(
     out = tmp_path / "out"
     exported = await export_pictures(shelf.archive, Terms(format=kind), out)
 
-    manifest = Manifest.model_validate_json((out / "export.json").read_bytes())
+    manifest = Manifest.model_validate_json((out / MANIFEST).read_bytes())
     there = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    del there["export.json"]
+    del there[MANIFEST]
     assert {file.path: (file.size_bytes, file.sha256) for file in manifest.files} == {
         path: (len(data), sha256_of(data)) for path, data in there.items()
     }

@@ -17,7 +17,7 @@ from blocks.errors import ArchiveError, SetupError
 from blocks.signing import timestamps
 from tasks.export.export import export_pictures
 from tasks.export.family import Family
-from tasks.export.manifest import Manifest
+from tasks.export.manifest import MANIFEST, Manifest
 from tasks.export.terms import Terms, Wanted
 from tasks.models import ImageRecord, sha256_of
 from tasks.provenance import signing
@@ -95,7 +95,7 @@ async def test_unchanged_bytes_are_links_to_the_archive(
         assert path.samefile(tmp_path / "archive" / object_key(sha256))
         assert path.stat().st_mode & 0o222 == 0
     assert {row["provenance"] for row in rows_in(out).values()} == {mode}
-    manifest = Manifest.model_validate_json((out / "export.json").read_bytes())
+    manifest = Manifest.model_validate_json((out / MANIFEST).read_bytes())
     assert manifest.order.terms.provenance == mode
     assert ("without any mark of ours" if mode == "none" else "as the providers sent them") in manifest.remark
 
@@ -153,7 +153,7 @@ async def test_a_signed_chain_is_whole(shelf: Shelf, certificates: DemoCertifica
     assert len(report["manifests"]) == 10
     titles = {manifest["title"] for manifest in report["manifests"].values()}
     assert {record.sha256[:16], photograph.sha256[:16]} <= titles
-    manifest = Manifest.model_validate_json((tmp_path / "out" / "export.json").read_bytes())
+    manifest = Manifest.model_validate_json((tmp_path / "out" / MANIFEST).read_bytes())
     assert manifest.order.signed_with is not None
 
 
@@ -242,4 +242,4 @@ async def test_only_the_wanted_pictures_are_in_it(shelf: Shelf, mixed: list[Imag
 
     teapots = {each.sha256 for each in mixed if "teapot" in each.request.prompt}
     assert set(pictures_in(tmp_path / "out")) == teapots
-    assert Manifest.model_validate_json((tmp_path / "out" / "export.json").read_bytes()).order.terms.filter == wanted
+    assert Manifest.model_validate_json((tmp_path / "out" / MANIFEST).read_bytes()).order.terms.filter == wanted

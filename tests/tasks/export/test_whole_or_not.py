@@ -18,6 +18,7 @@ from blocks.errors import ArchiveError, BriefError, SetupError
 from tasks.export import draft
 from tasks.export.draft import SWEPT_AFTER_SECONDS
 from tasks.export.export import export_pictures
+from tasks.export.manifest import MANIFEST
 from tasks.export.shards import Shards
 from tasks.export.terms import ExportFormat, Terms, Wanted
 from tasks.models import ImageRecord, sha256_of
@@ -34,7 +35,7 @@ async def test_the_same_pictures_make_the_same_bytes(
 
     async def export(name: str) -> dict[str, str]:
         await export_pictures(shelf.archive, Terms(format=kind), tmp_path / name)
-        files = [path for path in (tmp_path / name).rglob("*") if path.is_file() and path.name != "export.json"]
+        files = [path for path in (tmp_path / name).rglob("*") if path.is_file() and path.name != MANIFEST]
         return {path.relative_to(tmp_path / name).as_posix(): sha256_of(path.read_bytes()) for path in files}
 
     first = await export("one")
@@ -88,6 +89,16 @@ async def test_the_same_export_again_does_nothing(shelf: Shelf, mixed: list[Imag
     assert (first.is_new, again.is_new) == (True, False)
     assert again == first.model_copy(update={"is_new": False})
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+    assert mixed
+
+
+async def test_an_export_of_old_is_known_again(shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path) -> None:
+    """Its manifest was not hidden then."""
+    out = tmp_path / "out"
+    await export_pictures(shelf.archive, Terms(), out)
+    (out / MANIFEST).rename(out / "export.json")
+
+    assert not (await export_pictures(shelf.archive, Terms(), out)).is_new
     assert mixed
 
 
