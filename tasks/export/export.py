@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, aclosing, contextmanager
@@ -10,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from blocks.archive.archive import Archive
-from blocks.archive.folder_store import FolderStore
 from blocks.errors import BriefError, SetupError
 from blocks.provider import Frozen
 from blocks.signing.key import SigningKey
@@ -19,16 +17,11 @@ from tasks.export.draft import Draft, drafted
 from tasks.export.family import Family
 from tasks.export.files import ExportedFile, write_file
 from tasks.export.manifest import MANIFEST, REMARKS, Manifest, Order, contents_of, manifest_at
+from tasks.export.place import place_for
 from tasks.export.select import Chosen, select
 from tasks.export.terms import Terms, check
 from tasks.export.writer import open_writer
 from tasks.provenance.signing import Signer, open_signer
-
-EXPORTS = "exports"
-"""Folder of exports whose place nobody has named: in the archive's own folder, on the same disk as its pictures."""
-
-MAX_WORD = 40
-DIGEST_DIGITS = 10
 
 OnProgress = Callable[[int, int], None]
 """Told how many pictures are done, and how many there are."""
@@ -65,7 +58,7 @@ async def export_pictures(
         on_progress: Called after each picture.
 
     Raises:
-        BriefError: No picture is meant, or something else is in the folder.
+        BriefError: No picture is meant, something else is in the folder, or the folder is in another export.
         SetupError: A library or a certificate is missing, or the folder cannot be written.
         ArchiveError: A picture is damaged or cannot be marked as wished; nothing was exported.
     """
@@ -80,7 +73,7 @@ async def export_pictures(
         contents_sha256=contents_of(chosen),
         signed_with=signing_key and hashlib.sha256(signing_key.certificate_chain.encode()).hexdigest(),
     )
-    place = _place_for(archive, order, target)
+    place = await asyncio.to_thread(place_for, archive, order, target)
     if there := await asyncio.to_thread(manifest_at, place, order):
         return _exported(place, there, is_new=False)
     family = await Family.of((each.record for each in chosen), archive.catalogue)
@@ -91,35 +84,6 @@ async def export_pictures(
         manifest = _manifest(order, chosen, files)
         await asyncio.to_thread(_publish, draft, manifest)
     return _exported(place, manifest, is_new=True)
-
-
-def name_for(order: Order) -> str:
-    """Names an export's folder after what is in it: words of plain letters, whatever campaigns are called."""
-    wanted = order.terms.filter
-    words = [_word(each) for each in (wanted.campaign or "archive", wanted.edition) if each]
-    return "-".join([*(word for word in words if word), order.terms.format, order.digest[:DIGEST_DIGITS]])
-
-
-def _word(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MAX_WORD].strip("-")
-
-
-def _place_for(archive: Archive, order: Order, target: Path | None) -> Path:
-    root = archive.store.root if isinstance(archive.store, FolderStore) else None
-    if target is None:
-        return ((root or Path()) / EXPORTS / name_for(order)).absolute()
-    place = target.expanduser().absolute()
-    if root is not None:
-        _refuse_inside(place.resolve(), root.resolve())
-    return place
-
-
-def _refuse_inside(place: Path, root: Path) -> None:
-    """Keeps an export out of the archive's own folders, where its files would pass for pictures or decisions."""
-    if place.is_relative_to(root) and not place.is_relative_to(root / EXPORTS):
-        raise BriefError(
-            f"{place} lies in the archive itself: name a folder outside of it, or in its folder `{EXPORTS}`."
-        )
 
 
 def _key_for(terms: Terms, key: SigningKey | None) -> SigningKey | None:

@@ -79,7 +79,7 @@ def manifest_at(target: Path, order: Order) -> Manifest | None:
     """
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return None
-    there = _read(target)
+    there = read_manifest(target)
     if there is None:
         raise BriefError(f"{target} is there already and is no export of ours: name a folder that does not exist yet.")
     if there.order != order:
@@ -96,7 +96,8 @@ def manifest_at(target: Path, order: Order) -> Manifest | None:
     return there
 
 
-def _read(target: Path) -> Manifest | None:
+def read_manifest(target: Path) -> Manifest | None:
+    """Reads what the export in a folder is; None where none is."""
     for name in _NAMES:
         with suppress(OSError, ValidationError):  # there is none, or it is not of our making
             return Manifest.model_validate_json((target / name).read_bytes())

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tasks.export.captions import caption_of, on_one_line
 from tasks.export.copied import Copy
-from tasks.export.export import name_for
 from tasks.export.family import Family
 from tasks.export.manifest import Order
+from tasks.export.place import name_for
 from tasks.export.rows import Facts
 from tasks.export.select import Chosen
 from tasks.export.terms import ExportFormat, Terms, Wanted

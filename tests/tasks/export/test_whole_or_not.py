@@ -136,6 +136,23 @@ async def test_nothing_is_exported_into_the_archive(shelf: Shelf, mixed: list[Im
     assert (await export_pictures(shelf.archive, Terms(), root / "exports" / "mine")).is_new
 
 
+@pytest.mark.parametrize("folder", ["sub", "images/a/b", "../link/sub"])
+async def test_nothing_is_exported_into_another_export(
+    folder: str, shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path
+) -> None:
+    """Whoever loads the outer one would get each picture twice; a folder beside it is none of its own."""
+    out = tmp_path / "out"
+    await export_pictures(shelf.archive, Terms(), out)
+    (tmp_path / "link").symlink_to(out)
+    before = left_in(out)
+    with pytest.raises(BriefError, match=f"lies in another export, {out}"):
+        await export_pictures(shelf.archive, Terms(), out / folder)
+    assert left_in(out) == before
+    assert mixed
+
+    assert (await export_pictures(shelf.archive, Terms(), tmp_path / "other" / "sub")).is_new
+
+
 async def test_a_damaged_export_is_said_to_be_damaged(shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path) -> None:
     """An export that is there is read before it counts as there."""
     out = tmp_path / "out"
