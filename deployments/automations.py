@@ -184,10 +184,16 @@ def _revise_the_keepers(revise: UUID) -> AutomationCore:
 
 
 def _export_what_completed(export: UUID) -> AutomationCore:
-    """Each edition goes into a folder of its own; what is there already is not made again."""
+    """Each edition goes into a folder of its own; what is there already is not made again.
+
+    A bucket has no such folder: a worker's own one would be meant, so `folder` has to be among the parameters then.
+    """
     return AutomationCore(
         name="kleinbild: export each finished campaign",
-        description="Its keepers are copied into the archive's `exports`, marked as made by AI. Off: it takes space.",
+        description=(
+            "Its keepers are copied into the archive's `exports`, marked as made by AI. Off: it takes space. For an "
+            "archive in a bucket, give the run a `folder` for each edition, on a disk that its worker keeps."
+        ),
         enabled=False,
         trigger=campaign_said("kleinbild.campaign.completed"),
         actions=[

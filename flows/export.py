@@ -51,13 +51,15 @@ async def export(
         captions: chain (prompt and all instructions after it), prompt (the picture's own alone), or none.
         provenance: xmp marks each copy as made by AI; full signs it, too; keep and none leave it as it was received.
         with_prompt: Write the prompt into the pictures as well. Prompts can be personal or secret.
-        folder: Where the export goes: it must not exist yet. If left out, a new folder in the archive's `exports`.
+        folder: Where the export goes: it must not exist yet. If left out, a new folder in the archive's `exports`; for
+            an archive in a bucket it has to be named.
         archive: Where the pictures are. If left out: the saved block named default, or the folder named archive.
         certificate: Signs, for provenance full; the saved block named default if left out.
 
     Raises:
         BriefError: No picture is meant, or the folder holds something else.
-        SetupError: There is no archive, a library or a certificate is missing, or the folder cannot be written.
+        SetupError: There is no archive, a library or a certificate is missing, the folder cannot be written, or none is
+            named where the archive is a bucket.
         ArchiveError: A picture is damaged, or cannot be marked as wished; nothing was exported.
     """
     wanted = Wanted(

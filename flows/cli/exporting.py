@@ -31,7 +31,7 @@ def add_to(commands: Any) -> None:
         nargs="?",
         type=Path,
         metavar="FOLDER",
-        help="must not exist yet; a new one in the archive's folder `exports` if left out",
+        help="must not exist yet; a new one in the archive's folder `exports` if left out (needed for a bucket)",
     )
     add_archive(command)
     _add_choice(command, "format", ExportFormat, "imagefolder", _FORMATS)

@@ -52,14 +52,15 @@ async def export_pictures(
     Args:
         archive: Where they are.
         terms: Which ones, and how.
-        target: A folder that does not exist yet, or is empty, or holds this very export. If left out, one is named
-            after what is in it.
+        target: A folder that does not exist yet, or is empty, or holds this very export. If left out, one in the
+            archive's folder `exports` is named after what is in it.
         key: For provenance `full`.
         on_progress: Called after each picture.
 
     Raises:
         BriefError: No picture is meant, something else is in the folder, or the folder is in another export.
-        SetupError: A library or a certificate is missing, or the folder cannot be written.
+        SetupError: A library or a certificate is missing, the folder cannot be written, or none is named where the
+            archive is a bucket.
         ArchiveError: A picture is damaged or cannot be marked as wished; nothing was exported.
     """
     check(terms)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from blocks.archive.archive import Archive
 from blocks.archive.folder_store import FolderStore
-from blocks.errors import BriefError
+from blocks.errors import BriefError, SetupError
 from tasks.export.manifest import Order, read_manifest
 
 EXPORTS = "exports"
@@ -20,12 +20,18 @@ def place_for(archive: Archive, order: Order, target: Path | None) -> Path:
 
     Raises:
         BriefError: Nothing may be exported there.
+        SetupError: No folder is named, and the archive is none.
     """
     root = archive.store.root if isinstance(archive.store, FolderStore) else None
-    if target is None:
-        place = ((root or Path()) / EXPORTS / name_for(order)).absolute()
-    else:
+    if target is not None:
         place = target.expanduser().absolute()
+    elif root is not None:
+        place = (root / EXPORTS / name_for(order)).absolute()
+    else:  # the current folder would be that of a worker, which may be gone with its container
+        raise SetupError(
+            f"The archive {archive.root} is no folder that an export could go into: name one, as FOLDER on the command "
+            "line or as `folder` of the run."
+        )
     if root is not None:
         _refuse_inside(place.resolve(), root.resolve())
     _refuse_in_another(place.resolve())

@@ -9,11 +9,14 @@ import signal
 import sys
 import tarfile
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from blocks.archive.layout import object_key
+from blocks.archive.store import Store
 from blocks.errors import ArchiveError, BriefError, SetupError
 from tasks.export import draft
 from tasks.export.draft import SWEPT_AFTER_SECONDS
@@ -134,6 +137,32 @@ async def test_nothing_is_exported_into_the_archive(shelf: Shelf, mixed: list[Im
     assert mixed
 
     assert (await export_pictures(shelf.archive, Terms(), root / "exports" / "mine")).is_new
+
+
+async def test_a_bucket_needs_a_folder_to_be_named(
+    shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no one has named would lie in the current folder, such as a worker's, where nobody finds it."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    bucket = replace(shelf.archive, root="s3://pictures", store=cast("Store", _Bucket(shelf.archive.store)))
+    with pytest.raises(SetupError, match=r"archive s3://pictures is no folder .*: name one, as FOLDER"):
+        await export_pictures(bucket, Terms())
+    assert left_in(here) == set()
+
+    assert (await export_pictures(bucket, Terms(), tmp_path / "out")).pictures == len(mixed)
+
+
+class _Bucket:
+    """A store that is no folder."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.root = "s3://pictures"
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
 
 
 @pytest.mark.parametrize("folder", ["sub", "images/a/b", "../link/sub"])
