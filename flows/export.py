@@ -96,6 +96,8 @@ async def _tell(exported: Exported) -> None:
     log.info("%d pictures as %s in %s", exported.pictures, terms.format, exported.folder)
     if terms.provenance == "none":
         log.warning("These pictures leave the archive without any mark of ours that says that AI made them.")
+    if exported.left_out:
+        log.warning(exported.left_out)
     if FlowRunContext.get() is None:
         return
     row = {

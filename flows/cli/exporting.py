@@ -69,6 +69,8 @@ def _show(exported: Exported) -> None:
         out.print("It is there already, complete: nothing was done.")
     out.print(f"pictures    {exported.pictures} as {terms.format}, {exported.size_bytes / 1e6:.1f} MB")
     out.print(f"provenance  {terms.provenance}: {REMARKS[terms.provenance]}")
+    if exported.left_out:
+        out.print(f"prompt      {exported.left_out}")
     out.print(f"folder      {plain(exported.folder)}")
 
 

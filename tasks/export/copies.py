@@ -39,6 +39,8 @@ class Copier:
         self._signer = signer
         self._aside = aside
         self._signed: set[str] = set()
+        self.without_prompt = 0
+        """Copies that the prompt was wished for in and is not: their providers signed them."""
 
     async def sign_sources(self, on_each: Callable[[], None]) -> None:
         """For `full`: signs what others were made from, step by step, so that each copy holds its whole chain.
@@ -77,6 +79,8 @@ class Copier:
             data, file_sha256 = await asyncio.to_thread(self._from_aside, record)
         else:
             data, file_sha256 = await self._marked(record)
+        if self._terms.with_prompt and file_sha256 == record.sha256:
+            self.without_prompt += 1
         return Copy(
             row=Facts(chosen, self._family, self._terms).row(file_sha256),
             suffix=SUFFIXES[record.checks.media_type],

@@ -35,8 +35,20 @@ class Exported(Frozen):
     pictures: int
     files: int
     size_bytes: int
+    without_prompt: int = 0
+    """Pictures that could not take the prompt that was wished for: their providers signed them."""
     is_new: bool
     """False where it was there already, and nothing was done."""
+
+    @property
+    def left_out(self) -> str:
+        """Says what was wished for and is not there, and what helps; empty where all is."""
+        if not self.without_prompt:
+            return ""
+        return (
+            f"The prompt is not in {self.without_prompt} of {self.pictures} pictures: their providers signed them, and "
+            "XMP would break that. `--provenance full` writes it, and keeps what was received as an ingredient."
+        )
 
 
 async def export_pictures(
@@ -82,7 +94,7 @@ async def export_pictures(
         with _signing(signing_key) as signer:
             copier = Copier(archive, terms, family, signer, draft.aside)
             files = await _written(copier, chosen, family, terms, draft, on_progress)
-        manifest = _manifest(order, chosen, files)
+        manifest = _manifest(order, chosen, files, copier.without_prompt)
         await asyncio.to_thread(_publish, draft, manifest)
     return _exported(place, manifest, is_new=True)
 
@@ -140,12 +152,15 @@ class _Count:
         self._on_progress(self._done, self._total)
 
 
-def _manifest(order: Order, chosen: tuple[Chosen, ...], files: tuple[ExportedFile, ...]) -> Manifest:
+def _manifest(
+    order: Order, chosen: tuple[Chosen, ...], files: tuple[ExportedFile, ...], without_prompt: int
+) -> Manifest:
     return Manifest(
         made_at=datetime.now(UTC),
         order=order,
         remark=REMARKS[order.terms.provenance],
         pictures=len(chosen),
+        without_prompt=without_prompt,
         size_bytes=sum(file.size_bytes for file in files),
         files=files,
     )
@@ -161,6 +176,7 @@ def _exported(place: Path, manifest: Manifest, *, is_new: bool) -> Exported:
         folder=str(place),
         terms=manifest.order.terms,
         pictures=manifest.pictures,
+        without_prompt=manifest.without_prompt,
         files=len(manifest.files),
         size_bytes=manifest.size_bytes,
         is_new=is_new,

@@ -55,6 +55,7 @@ class Manifest(Frozen):
     order: Order
     remark: str
     pictures: int
+    without_prompt: int = Field(default=0, description="Pictures that could not take the prompt that was wished for.")
     size_bytes: int = Field(description="Of all files but this one.")
     files: tuple[ExportedFile, ...]
 

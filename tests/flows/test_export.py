@@ -1,6 +1,7 @@
 """The export as a flow: from a campaign's archive to a folder that others load."""
 
 import json
+import logging
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from blocks.archive.layout import object_key
 from blocks.errors import BriefError, SetupError
 from blocks.signing.block import SigningCertificate
 from flows.export import export
+from tasks.export import copies
 from tasks.export.export import Exported
 from tasks.export.manifest import MANIFEST, Manifest
 from tasks.provenance.demo_certificates import make_demo_certificates
@@ -51,6 +53,20 @@ async def test_a_campaign_is_exported(workplace: Workplace, tmp_path: Path) -> N
     (told,) = json.loads(artifact.data)
     assert told["pictures"] == len(rows)
     assert "campaign 'teapots', edition '1', verdict 'keeper'" in told["filter"].replace("\\", "")
+
+
+async def test_prompts_that_could_not_be_written_are_logged(
+    workplace: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever looks at the run reads how many came signed, and what helps."""
+    await workplace.run_in_loop(workplace.brief())
+    monkeypatch.setattr(copies, "mark", lambda data, *_, **__: data)
+    with caplog.at_level(logging.WARNING, logger="prefect.flow_runs"):
+        exported: Exported = await export(with_prompt=True, folder=tmp_path / "out", archive=workplace.archive)
+
+    assert exported.without_prompt == exported.pictures
+    assert exported.left_out
+    assert exported.left_out in [record.getMessage() for record in caplog.records]
 
 
 async def test_a_folder_that_nobody_named_lies_in_the_archive(workplace: Workplace) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli.main import main
+from tasks.export import copies
 from tasks.export.manifest import MANIFEST, Manifest
 from tests.flows.conftest import Workplace
 
@@ -70,6 +71,18 @@ def test_without_any_mark_is_said_plainly(run: Callable[..., tuple[int, str, str
     assert code == 0
     assert "without any mark of ours" in shown
     assert str(workplace.archive / "exports") in shown
+
+
+def test_prompts_that_could_not_be_written_are_said(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures that came signed stay as they are; what helps is said with their number."""
+    monkeypatch.setattr(copies, "mark", lambda data, *_, **__: data)
+    code, shown, _ = run(str(tmp_path / "out"), "--with-prompt")
+
+    assert code == 0
+    assert "The prompt is not in 2 of 2 pictures" in " ".join(shown.split())
+    assert "`--provenance full` writes it" in " ".join(shown.split())
 
 
 def test_nothing_that_matches_is_exit_code_2(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:

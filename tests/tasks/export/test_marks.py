@@ -22,7 +22,8 @@ from tasks.export.terms import Terms, Wanted
 from tasks.models import ImageRecord, sha256_of
 from tasks.provenance import signing
 from tasks.provenance.demo_certificates import DemoCertificates
-from tasks.provenance.marking import ProvenanceMode
+from tasks.provenance.marking import ProvenanceMode, mark
+from tasks.provenance.splice import packet_of
 from tests.tasks.export.conftest import Shelf, left_in
 from tests.timestamp_authorities import silence
 
@@ -69,6 +70,31 @@ async def test_the_prompt_is_in_the_file_only_if_it_is_wished(
     for record in mixed:
         tags = exiftool(pictures_in(tmp_path / "out")[record.sha256])
         assert tags["XMP-dc:Description"] == record.request.prompt
+
+
+async def test_pictures_that_cannot_take_the_prompt_are_counted(
+    shelf: Shelf, certificates: DemoCertificates, tmp_path: Path
+) -> None:
+    """One more chunk would break their provider's signature. `full` says the prompt, and keeps what was signed."""
+    plain = await shelf.add()
+    with signing.open_signer(certificates.key) as signer:
+        data = mark(await shelf.original(plain), plain, "full", signer=signer)
+    signed = await shelf.add("a signed mug", data=data)
+    exported = await export_pictures(shelf.archive, Terms(with_prompt=True), tmp_path / "out")
+    again = await export_pictures(shelf.archive, Terms(with_prompt=True), tmp_path / "out")
+
+    assert (exported.without_prompt, again.without_prompt) == (1, 1)
+    assert "not in 1 of 2 pictures" in exported.left_out
+    assert "--provenance full" in exported.left_out
+    assert pictures_in(tmp_path / "out")[signed.sha256].read_bytes() == data
+    unwished = await export_pictures(shelf.archive, Terms(), tmp_path / "unwished")
+    assert (unwished.without_prompt, unwished.left_out) == (0, "")
+
+    terms = Terms(with_prompt=True, provenance="full")
+    full = await export_pictures(shelf.archive, terms, tmp_path / "full", key=certificates.key)
+    copy = pictures_in(tmp_path / "full")[signed.sha256].read_bytes()
+    assert b"a signed mug" in (packet_of(copy) or b"")
+    assert (full.without_prompt, full.left_out) == (0, "")
 
 
 async def test_without_captions_no_prompt_leaves_the_archive(
