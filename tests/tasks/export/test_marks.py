@@ -18,7 +18,7 @@ from blocks.signing import timestamps
 from tasks.export.export import export_pictures
 from tasks.export.family import Family
 from tasks.export.manifest import MANIFEST, Manifest
-from tasks.export.terms import Terms, Wanted
+from tasks.export.terms import ExportFormat, Terms, Wanted
 from tasks.models import ImageRecord, sha256_of
 from tasks.provenance import signing
 from tasks.provenance.demo_certificates import DemoCertificates
@@ -97,11 +97,12 @@ async def test_pictures_that_cannot_take_the_prompt_are_counted(
     assert (full.without_prompt, full.left_out) == (0, "")
 
 
+@pytest.mark.parametrize("kind", ["imagefolder", "webdataset", "parquet", "zip"])
 async def test_without_captions_no_prompt_leaves_the_archive(
-    shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path
+    kind: ExportFormat, shelf: Shelf, mixed: list[ImageRecord], tmp_path: Path
 ) -> None:
-    """Neither in a file beside the pictures nor in them."""
-    await export_pictures(shelf.archive, Terms(captions="none"), tmp_path / "out")
+    """Neither in a file beside the pictures nor in them, as the README promises of every format."""
+    await export_pictures(shelf.archive, Terms(format=kind, captions="none"), tmp_path / "out")
 
     data = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert mixed
