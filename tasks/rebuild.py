@@ -1,6 +1,7 @@
 """Records -> database: rows of images, editions, verdicts and finished shots are made anew from what lies in the store.
 
-Rows are made to agree with their records, which are the truth. Of editions, verdicts and money only what is not known
+Rows are made to agree with their records, which are the truth; where a record is what is damaged, or nobody knows, its
+row stays. Of editions, verdicts and money only what is not known
 is put back: what the database knows of them is newer. Safe beside runs at work, and to be repeated: each batch is
 complete in itself, and so is each edition, which is written when all records are read.
 """
@@ -10,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from blocks.archive.archive import Archive
-from blocks.archive.catalogue import Catalogue
+from blocks.archive.catalogue import Catalogue, CatalogueEntry
 from blocks.archive.layout import record_key, sha256_of_key
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError
@@ -21,6 +22,7 @@ from tasks.records import catalogue_entry
 from tasks.restore import restore_ledger
 from tasks.restore_editions import Edition, Shot, restore_editions
 from tasks.verify import AT_ONCE, READERS, Progress
+from tasks.witnesses import check_against_row
 
 
 class Rebuilt(Frozen):
@@ -37,7 +39,7 @@ class Rebuilt(Frozen):
     unjudged: int = 0
     """Pictures of editions without any verdict: the next run of their campaign judges them."""
     findings: tuple[Finding, ...] = ()
-    """What could not be read: rows of such records stay as they are."""
+    """What could not be read, or is not to be believed: rows of such records stay as they are."""
 
 
 async def rebuild(archive: Archive, *, on_progress: Progress = lambda done, due: None) -> Rebuilt:
@@ -58,8 +60,10 @@ async def rebuild(archive: Archive, *, on_progress: Progress = lambda done, due:
     for start in range(0, len(sha256s), AT_ONCE):
         batch = sha256s[start : start + AT_ONCE]
         read = await asyncio.gather(*(read_image_record(archive.store, each, readers) for each in batch))
-        records = [each for each in read if isinstance(each, ImageRecord)]
         findings += [each for each in read if isinstance(each, Finding)]
+        checked = await _undisputed([each for each in read if isinstance(each, ImageRecord)], archive)
+        findings += [each for each in checked if isinstance(each, Finding)]
+        records = [each for each in checked if isinstance(each, ImageRecord)]
         new, other = await write_rows(records, archive.catalogue)
         added, corrected = added + new, corrected + other
         for edition, shot in _members(records, known_editions):
@@ -87,6 +91,20 @@ async def read_image_record(store: Store, sha256: str, readers: asyncio.Semaphor
         except ArchiveError as error:
             return Finding(kind=FindingKind.UNREADABLE, key=record_key(sha256), detail=str(error))
         return parse_record(sha256, data)
+
+
+async def _undisputed(records: Sequence[ImageRecord], archive: Archive) -> list[ImageRecord | Finding]:
+    """Passes on the records whose rows may be made from them: a row that is right, or may be, is not written over."""
+    rows = {entry.sha256: entry for entry in await archive.catalogue.entries(record.sha256 for record in records)}
+    return [
+        await _or_doubt(record, rows[record.sha256], archive.store) if record.sha256 in rows else record
+        for record in records
+    ]
+
+
+async def _or_doubt(record: ImageRecord, row: CatalogueEntry, store: Store) -> ImageRecord | Finding:
+    found = await check_against_row(record, row, store)
+    return record if found is None or found.kind is FindingKind.CATALOGUE_DIFFERS else found
 
 
 async def write_rows(records: Sequence[ImageRecord], catalogue: Catalogue) -> tuple[int, int]:

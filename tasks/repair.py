@@ -1,14 +1,15 @@
 """Mends what a look at an archive has found, as far as it can be mended.
 
-Rows are made from records, records from rows, and bytes come from the trash, or from the provider while it still has
-them. What is damaged is never overwritten: it goes to quarantine first, and what cannot be read stays where it is.
-Every step may be repeated.
+Rows are made from records, records that are damaged from rows, and bytes come from the trash, or from the provider
+while it still has them. What is damaged is never overwritten: it goes to quarantine first, and what cannot be read
+stays where it is. Of two that say otherwise neither is, unless it is known which is right. Every step may be repeated.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from blocks.archive.archive import Archive
+from blocks.archive.catalogue import CatalogueEntry
 from blocks.archive.layout import object_key, record_key, sha256_of_key, thumbnail_key
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError, BadPicture, KleinbildError
@@ -20,6 +21,7 @@ from tasks.provenance.views import marked_thumbnail
 from tasks.rebuild import write_rows
 from tasks.trash import is_whole, put_in_place, take_out_of_trash
 from tasks.verify import Progress
+from tasks.witnesses import check_against_row, doubts_on
 
 Fetch = Callable[[ImageRecord], Awaitable[bytes]]
 """Fetches the bytes of a picture from its provider once more, or raises why it cannot."""
@@ -101,10 +103,7 @@ class _Mender:
 
     async def _mend(self, finding: Finding, sha256: str) -> str:
         match finding.kind:
-            case FindingKind.CATALOGUE_DIFFERS:
-                await write_rows([await self._stored_record(sha256)], self._archive.catalogue)
-                return "The row was made from the record."
-            case FindingKind.OBJECT_WITHOUT_RECORD:
+            case FindingKind.CATALOGUE_DIFFERS | FindingKind.DISPUTED | FindingKind.OBJECT_WITHOUT_RECORD:
                 return await self._restore_record(sha256)
             case FindingKind.UNREADABLE | FindingKind.CHANGED if finding.key == record_key(sha256):
                 return await self._restore_record(sha256)
@@ -112,17 +111,37 @@ class _Mender:
                 return await self._restore_bytes(sha256)
 
     async def _restore_record(self, sha256: str) -> str:
-        """Makes the record from the row, which holds all of it; unless it is whole, and only could not be read once."""
-        if await self._store.head(record_key(sha256)) is not None:
-            stored = parse_record(sha256, await self._store.get(record_key(sha256)))
-            if isinstance(stored, ImageRecord):
-                await write_rows([stored], self._archive.catalogue)
-                return "The record can be read by now, and is whole."
-        record = await self._record_of_row(sha256)
-        if record is None:
-            raise ArchiveError("The catalogue has no copy of it: bring it back from a backup.")
+        """Makes record and row agree, by the one that is right; where nothing tells which one is, both stay."""
+        stored, row = await self._whole_record(sha256), await self._archive.catalogue.get(sha256)
+        found = None if stored is None or row is None else await check_against_row(stored, row, self._store)
+        if found is not None and found.kind is FindingKind.DISPUTED:
+            raise ArchiveError(f"{found.detail} Both were left: bring the record back from a backup.")
+        if stored is None or (found is not None and found.kind is FindingKind.CHANGED):
+            await self._record_from_row(sha256, row)
+            return "The record was made from the catalogue's copy."
+        await write_rows([stored], self._archive.catalogue)
+        if row is not None and found is None:
+            return "The record can be read by now, and is whole."
+        return "The row was made from the record."
+
+    async def _whole_record(self, sha256: str) -> ImageRecord | None:
+        """Reads a record; None where it is gone or damaged."""
+        if await self._store.head(record_key(sha256)) is None:
+            return None
+        record = parse_record(sha256, await self._store.get(record_key(sha256)))
+        return record if isinstance(record, ImageRecord) else None
+
+    async def _record_from_row(self, sha256: str, row: CatalogueEntry | None) -> None:
+        """Writes the record that a row holds a copy of, if nothing in the row speaks against it."""
+        record = _copy_in(row)
+        if row is None or record is None:
+            raise ArchiveError("The catalogue has no good copy of it: bring it back from a backup.")
+        if doubts := doubts_on(record, row):
+            raise ArchiveError(
+                f"The catalogue's copy of it says otherwise than the catalogue's own columns in {', '.join(doubts)}: "
+                "bring it back from a backup."
+            )
         await put_in_place(record_key(sha256), _json_of(record), self._store)
-        return "The record was made from the catalogue's copy."
 
     async def _restore_bytes(self, sha256: str) -> str:
         """Brings the bytes back, and the record with them where that is gone as well."""
@@ -131,9 +150,9 @@ class _Mender:
         note = "Taken out of the trash."
         if not await take_out_of_trash(sha256, self._store):
             note = await self._fetch_again(sha256)
-        record = await self._record_of_row(sha256)
-        if record is not None:  # a record that is there stays, whatever it says
-            await self._store.put_if_absent(record_key(sha256), _json_of(record))
+        row = await self._archive.catalogue.get(sha256)
+        if row is not None and await self._store.head(record_key(sha256)) is None:
+            await self._record_from_row(sha256, row)
         return note
 
     async def _fetch_again(self, sha256: str) -> str:
@@ -145,27 +164,22 @@ class _Mender:
         return f"Fetched again from {record.provider}."
 
     async def _record(self, sha256: str) -> ImageRecord:
-        """Reads a picture's record, or else the catalogue's copy."""
+        """Reads a picture's record, or else the catalogue's copy: what it brings is known by its hash."""
         try:
-            return await self._stored_record(sha256)
-        except ArchiveError as error:
-            record = await self._record_of_row(sha256)
-            if record is None:
-                raise ArchiveError(
-                    "Nothing here says where it came from: bring it back from a backup, or run its campaign again."
-                ) from error
-            return record
-
-    async def _record_of_row(self, sha256: str) -> ImageRecord | None:
-        row = await self._archive.catalogue.get(sha256)
-        record = None if row is None else parse_record(sha256, row.record_json.encode())
-        return record if isinstance(record, ImageRecord) else None
-
-    async def _stored_record(self, sha256: str) -> ImageRecord:
-        record = parse_record(sha256, await self._store.get(record_key(sha256)))
-        if isinstance(record, Finding):
-            raise ArchiveError(record.detail)
+            record = await self._whole_record(sha256)
+        except ArchiveError:
+            record = None
+        record = record or _copy_in(await self._archive.catalogue.get(sha256))
+        if record is None:
+            raise ArchiveError(
+                "Nothing here says where it came from: bring it back from a backup, or run its campaign again."
+            )
         return record
+
+
+def _copy_in(row: CatalogueEntry | None) -> ImageRecord | None:
+    record = None if row is None else parse_record(row.sha256, row.record_json.encode())
+    return record if isinstance(record, ImageRecord) else None
 
 
 def _json_of(record: ImageRecord) -> bytes:

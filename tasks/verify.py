@@ -20,13 +20,13 @@ from tasks.findings import (
     FindingKind,
     Inventory,
     check_bytes,
-    check_row,
     compare,
     is_due,
     parse_record,
 )
 from tasks.models import ImageRecord, ReferenceUse
 from tasks.verify_documents import damaged_documents
+from tasks.witnesses import check_against_row
 
 READERS = 8
 DECODERS = 2
@@ -226,4 +226,4 @@ class _Look:
             record = data if isinstance(data, Finding) else parse_record(sha256, data)
             if isinstance(record, Finding) or row is None:  # a missing row is found by comparing the lists
                 return record if isinstance(record, Finding) else None
-            return check_row(record, row)
+            return await check_against_row(record, row, self._store)

@@ -21,7 +21,7 @@ from tasks.verify import verify
 from tests.chaos.frozen_writer import BEFORE_RECORD, BEFORE_ROW, HALF_WRITTEN
 from tests.images import image_record
 from tests.tasks.gate.files import PNG
-from tests.tasks.upkeep import execute
+from tests.tasks.upkeep import bought, execute
 
 ROOT = Path(__file__).parents[2]
 NO_GRACE = timedelta(0)
@@ -38,7 +38,7 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 @pytest.fixture
 def record() -> ImageRecord:
     checks = admit(PNG, Expected(), "it").checks
-    return image_record(sha256=SHA256, checks=checks, made_at=datetime(2026, 11, 20, tzinfo=UTC))
+    return bought(image_record(sha256=SHA256, checks=checks, made_at=datetime(2026, 11, 20, tzinfo=UTC)))
 
 
 @contextmanager

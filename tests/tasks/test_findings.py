@@ -1,5 +1,7 @@
+import json
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -7,12 +9,13 @@ from hypothesis import strategies as st
 
 from blocks.archive.layout import object_key, record_key
 from blocks.errors import BriefError
-from tasks.findings import Finding, FindingKind, Inventory, check_row, compare, days_of_fraction, is_due, parse_record
+from tasks.findings import Finding, FindingKind, Inventory, compare, days_of_fraction, is_due, parse_record
 from tasks.models import ImageRecord
-from tasks.records import catalogue_entry
+from tests.tasks.upkeep import bought
 
 ImageOf = Callable[..., ImageRecord]
 A, B, C, D = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
+STORED = Path(__file__).parent / "stored"
 DAYS = st.dates(min_value=date(2000, 1, 1), max_value=date(2100, 1, 1))
 
 
@@ -110,17 +113,30 @@ def test_a_record_under_another_name_is_a_finding(image_of: ImageOf) -> None:
     )
 
 
-def test_a_row_is_held_against_the_record(image_of: ImageOf) -> None:
-    """Each column that says otherwise is named; a row that was written by an earlier version says the same."""
-    record = image_of()
-    row = catalogue_entry(record)
-    as_format_1_wrote_it = record.model_dump_json(exclude={"checks": {"pixels_sha256", "quality", "flags"}})
+@pytest.mark.parametrize(
+    "changed",
+    [{"prompt": "a rug"}, {"seed": 2}, {"outputs": 10**30}, {"guidance": float("nan")}],
+    ids=lambda each: "".join(each),
+)
+def test_a_record_proves_itself_by_its_shot_key(changed: dict[str, object], image_of: ImageOf) -> None:
+    """One letter of what was bought is enough; the file is whole JSON, and a record, all the same."""
+    record = bought(image_of())
+    other = record.model_copy(update={"request": record.request.model_copy(update=changed)})
+    found = parse_record(A, json.dumps(other.model_dump(mode="json") | {"request": _said(other)}).encode())
 
-    assert check_row(record, row) is None
-    assert check_row(record, row.model_copy(update={"record_json": as_format_1_wrote_it})) is None
-    wrong = row.model_copy(update={"seed": 2, "prompt": "a cup", "record_json": "{}"})
-    assert check_row(record, wrong) == Finding(
-        kind=FindingKind.CATALOGUE_DIFFERS,
-        key=record_key(A),
-        detail="The catalogue says otherwise in prompt, seed, record_json: rebuild it.",
-    )
+    assert parse_record(A, record.model_dump_json().encode()) == record
+    assert isinstance(found, Finding)
+    assert (found.kind, found.key) == (FindingKind.CHANGED, record_key(A))
+    assert "shot key" in found.detail
+
+
+def _said(record: ImageRecord) -> dict[str, object]:
+    return record.request.model_dump()
+
+
+@pytest.mark.parametrize("path", sorted(STORED.glob("record-format-*.json")), ids=lambda path: path.stem)
+def test_records_of_former_formats_prove_themselves(path: Path) -> None:
+    """Nobody accuses what an earlier version has written."""
+    data = path.read_bytes()
+
+    assert isinstance(parse_record(json.loads(data)["sha256"], data), ImageRecord)

@@ -17,10 +17,11 @@ from tasks.edition_file import file_key, put_verdicts
 from tasks.findings import FindingKind
 from tasks.models import ImageRecord, sha256_of
 from tasks.rebuild import Rebuilt, rebuild
+from tasks.records import catalogue_entry
 from tasks.review import Decision
 from tasks.rulings import keep_rulings, told_apart
 from tests.tasks.gate.spoilt import GOOD
-from tests.tasks.upkeep import ImageOf, filled, keep, overwrite
+from tests.tasks.upkeep import ImageOf, bought, filled, keep, overwrite
 
 IMAGES = 700
 """More than two batches."""
@@ -96,7 +97,6 @@ def many(image_of: ImageOf) -> list[ImageRecord]:
         step = number % 4
         record = image_of(
             sha256=sha256,
-            shot_key=f"{number:064x}",
             campaign="cards" if number % 3 else "pots",
             edition=str(number % 2),
             position=number,
@@ -105,7 +105,7 @@ def many(image_of: ImageOf) -> list[ImageRecord]:
         )
         checks = record.checks.model_copy(update={"fingerprint": sha256[:48]})
         made_at = record.made_at + timedelta(seconds=number)
-        records.append(record.model_copy(update={"checks": checks, "made_at": made_at}))
+        records.append(bought(record.model_copy(update={"checks": checks, "made_at": made_at}), seed=number))
     return records
 
 
@@ -202,6 +202,23 @@ async def test_a_record_that_cannot_be_read_is_told(archive: Archive, image_of: 
     assert await archive.catalogue.count() == 4
 
 
+async def test_a_row_that_may_be_right_is_not_written_over(archive: Archive, image_of: ImageOf) -> None:
+    """A record that was changed, and one of which nobody knows: both are told, and the others are rebuilt."""
+    changed, disputed, *_ = images = await filled(archive, image_of)
+    before = await archive.catalogue.entries(image.sha256 for image in images)
+    prompt = changed.request.model_copy(update={"prompt": "a rug"})
+    for other in (changed.model_copy(update={"request": prompt}), disputed.model_copy(update={"job_id": "another"})):
+        overwrite(archive, record_key(other.sha256), other.model_dump_json().encode())
+    rebuilt = await rebuild(archive)
+
+    assert {(each.kind, each.key) for each in rebuilt.findings} == {
+        (FindingKind.CHANGED, record_key(changed.sha256)),
+        (FindingKind.DISPUTED, record_key(disputed.sha256)),
+    }
+    assert rebuilt.corrected == 0
+    assert await archive.catalogue.entries(image.sha256 for image in images) == before
+
+
 async def test_what_the_database_knows_of_money_editions_and_verdicts_stays(
     archive: Archive, image_of: ImageOf
 ) -> None:
@@ -236,6 +253,7 @@ async def test_what_is_said_for_all_editions_is_read_once(
     for number, image in enumerate(await filled(archive, image_of)):
         anew = image.model_copy(update={"edition": f"night {number}"})
         overwrite(archive, record_key(image.sha256), anew.model_dump_json().encode())
+        await archive.catalogue.put([catalogue_entry(anew)])
     ruling = told_apart(sha256_of(b"one"), sha256_of(b"other"), datetime.now(UTC))
     await keep_rulings([ruling], archive.store)
     reads: list[str] = []

@@ -150,11 +150,9 @@ async def test_bytes_from_the_trash_get_their_record_back(archive: Archive, imag
 
 
 async def test_a_record_that_can_be_read_again_is_kept(archive: Archive, images: Sequence[ImageRecord]) -> None:
-    """A read that failed once is no damage: the record is the truth still, and a wrong row is made from it."""
+    """A read that failed once is no damage: nothing is written."""
     sha256 = images[0].sha256
     before = await archive.store.get(record_key(sha256))
-    wrong = images[0].model_copy(update={"campaign": "wrong"})
-    await archive.catalogue.put([catalogue_entry(wrong)])
     finding = Finding(kind=FindingKind.UNREADABLE, key=record_key(sha256), detail="The disk did not answer.")
     repaired = await repair([finding], archive, Source({}))
 
@@ -163,6 +161,59 @@ async def test_a_record_that_can_be_read_again_is_kept(archive: Archive, images:
     ]
     assert await archive.store.get(record_key(sha256)) == before
     assert await archive.catalogue.get(sha256) == catalogue_entry(images[0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda image: {"request": image.request.model_copy(update={"prompt": "a rug"})}, id="bought"),
+        pytest.param(lambda image: {"campaign": "carts"}, id="of a column"),
+    ],
+)
+async def test_a_record_that_was_changed_is_made_from_the_row(
+    change: Callable[[ImageRecord], dict[str, object]], archive: Archive, images: Sequence[ImageRecord]
+) -> None:
+    """One letter, in a file that is a record all the same: the good copy is not written over with it."""
+    sha256 = images[0].sha256
+    damaged = images[0].model_copy(update=change(images[0])).model_dump_json().encode()
+    overwrite(archive, record_key(sha256), damaged)
+    before = await archive.catalogue.get(sha256)
+    repaired = await mended(archive, Source({}))
+
+    assert [(each.is_mended, each.note) for each in repaired.mendings] == [
+        (True, "The record was made from the catalogue's copy.")
+    ]
+    assert ImageRecord.model_validate_json(await archive.store.get(record_key(sha256))) == images[0]
+    assert await archive.catalogue.get(sha256) == before
+    assert await archive.store.get(quarantine_key(sha256_of(damaged))) == damaged
+    assert (await look(archive)).findings == ()
+
+
+async def test_of_two_copies_none_is_taken_where_nobody_knows(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """What a picture cost stands in no column: file and row both stay as they are, and what differs is said."""
+    sha256 = images[0].sha256
+    other = images[0].model_copy(update={"cost": None}).model_dump_json().encode()
+    overwrite(archive, record_key(sha256), other)
+    repaired = await mended(archive, Source({}))
+
+    [mending] = repaired.mendings
+    assert (mending.is_mended, "say otherwise in cost" in mending.note, repaired.is_sound) == (False, True, False)
+    assert await archive.store.get(record_key(sha256)) == other
+    assert await archive.catalogue.get(sha256) == catalogue_entry(images[0])
+
+
+async def test_a_copy_that_its_own_row_speaks_against_is_no_record(
+    archive: Archive, images: Sequence[ImageRecord]
+) -> None:
+    """The record is gone, and the row says two things."""
+    sha256 = images[0].sha256
+    await archive.store.delete(record_key(sha256))
+    await asyncio.to_thread(execute, archive, f"UPDATE images SET campaign = 'carts' WHERE sha256 = '{sha256}'")
+    [mending] = (await mended(archive, Source({}))).mendings
+
+    assert not mending.is_mended
+    assert "own columns in campaign" in mending.note
+    assert await archive.store.head(record_key(sha256)) is None
 
 
 @pytest.mark.parametrize("key_of", [record_key, object_key])

@@ -17,7 +17,7 @@ from tasks.trash import put_into_trash
 from tests.tasks.gate.files import encoded, scene
 from tests.tasks.gate.spoilt import GOOD
 from tests.tasks.trash_trouble import failing
-from tests.tasks.upkeep import OTHER, REFERENCE, ImageOf, filled, keep, overwrite
+from tests.tasks.upkeep import OTHER, REFERENCE, ImageOf, bought, filled, keep, overwrite
 
 ORPHAN = sha256_of(OTHER)
 LAST = sha256_of(b"g")  # sorted after ORPHAN
@@ -250,7 +250,7 @@ async def test_a_move_that_was_killed_is_gone_on_with(
     assert (await sweep(archive)).waiting == (ORPHAN,)
 
     data = encoded(scene().rotate(45), "PNG")
-    await keep(archive, image_of(sha256=sha256_of(data)), data)
+    await keep(archive, bought(image_of(sha256=sha256_of(data))), data)
     await archive.store.put_if_absent(trash_key(sha256_of(data)), data)
     await sweep(archive, is_dry=False)
     assert await archive.store.get(object_key(sha256_of(data))) == data

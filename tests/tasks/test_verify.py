@@ -134,7 +134,7 @@ async def test_what_nothing_names_is_an_orphan(archive: Archive, images: Sequenc
 
 
 async def test_a_record_that_was_changed_is_found(archive: Archive, images: Sequence[ImageRecord]) -> None:
-    """Damaged, exchanged, or not saying what the catalogue says."""
+    """Damaged, exchanged, or saying what the catalogue does not, of which no column knows."""
     overwrite(archive, record_key(images[0].sha256), b"{")
     overwrite(archive, record_key(images[1].sha256), images[2].model_dump_json().encode())
     other = images[2].model_copy(update={"job_id": "another"})
@@ -143,7 +143,7 @@ async def test_a_record_that_was_changed_is_found(archive: Archive, images: Sequ
     assert set(await found(archive)) == {
         (FindingKind.UNREADABLE, record_key(images[0].sha256)),
         (FindingKind.CHANGED, record_key(images[1].sha256)),
-        (FindingKind.CATALOGUE_DIFFERS, record_key(images[2].sha256)),
+        (FindingKind.DISPUTED, record_key(images[2].sha256)),
     }
 
 

@@ -10,6 +10,7 @@ from blocks.archive.layout import CATALOGUE_FILE, object_key, record_key
 from tasks.gate.admit import Expected, admit
 from tasks.models import ImageRecord, ReferenceUse, sha256_of
 from tasks.records import catalogue_entry
+from tasks.replay import shot_of
 from tests.tasks.gate.files import encoded, scene
 from tests.tasks.gate.spoilt import GOOD
 
@@ -22,7 +23,7 @@ async def filled(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
     """Keeps the four good pictures; the last is an edit of the first, with a reference."""
     await archive.store.put_if_absent(object_key(sha256_of(REFERENCE)), REFERENCE)
     records = [
-        image_of(sha256=sha256_of(data), shot_key=f"{number:064x}", checks=admit(data, Expected(), "It").checks)
+        bought(image_of(sha256=sha256_of(data), checks=admit(data, Expected(), "It").checks), seed=number)
         for number, data in enumerate(GOOD.values())
     ]
     reference = ReferenceUse(role="style", sha256=sha256_of(REFERENCE))
@@ -31,6 +32,12 @@ async def filled(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
     for record, data in zip(records, GOOD.values(), strict=True):
         await keep(archive, record, data)
     return records
+
+
+def bought(record: ImageRecord, seed: int = 1) -> ImageRecord:
+    """Gives a record the request for a seed, and the key of the shot that this is, by which it proves itself."""
+    asked = record.model_copy(update={"request": record.request.model_copy(update={"seed": seed})})
+    return asked.model_copy(update={"shot_key": shot_of(asked).key})
 
 
 async def keep(archive: Archive, record: ImageRecord, data: bytes) -> None:
