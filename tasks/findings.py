@@ -14,6 +14,9 @@ from tasks.checks import decode_and_check
 from tasks.models import ImageRecord, sha256_of
 from tasks.replay import shot_of
 
+DATABASE = "database"
+"""Where what is found of the database as a whole lies: it is a file of the archive, or on a server."""
+
 _FRACTION = re.compile(r"1(?:/([1-9][0-9]{0,3}))?")
 _DIGITS_OF_TURN = 16
 
@@ -122,6 +125,10 @@ def _records(inventory: Inventory) -> Iterator[Finding]:
     for sha256 in sorted(inventory.records - inventory.objects):
         detail = "The record is here, but the bytes of the picture are gone."
         yield Finding(kind=FindingKind.RECORD_WITHOUT_OBJECT, key=record_key(sha256), detail=detail)
+    if inventory.records and not inventory.rows:
+        detail = f"The catalogue is empty beside {len(inventory.records)} records: run `rebuild`."
+        yield Finding(kind=FindingKind.CATALOGUE_DIFFERS, key=DATABASE, detail=detail)
+        return
     for sha256 in sorted(inventory.records - inventory.rows):
         detail = "The catalogue does not know this record: rebuild it."
         yield Finding(kind=FindingKind.CATALOGUE_DIFFERS, key=record_key(sha256), detail=detail)

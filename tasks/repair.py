@@ -15,10 +15,10 @@ from blocks.archive.store import Store
 from blocks.errors import ArchiveError, BadPicture, KleinbildError
 from blocks.provider import Frozen
 from tasks.checks import examine
-from tasks.findings import Finding, FindingKind, parse_record
+from tasks.findings import DATABASE, Finding, FindingKind, parse_record
 from tasks.models import ImageRecord, sha256_of
 from tasks.provenance.views import marked_thumbnail
-from tasks.rebuild import write_rows
+from tasks.rebuild import rebuild, write_rows
 from tasks.trash import is_whole, put_in_place, take_out_of_trash
 from tasks.verify import Progress
 from tasks.witnesses import check_against_row, doubts_on
@@ -90,16 +90,28 @@ class _Mender:
 
     async def mend(self, finding: Finding) -> Mending:
         """Does what helps against one finding."""
-        sha256 = sha256_of_key(finding.key)
         try:
-            if finding.key.startswith("editions/"):
-                raise ArchiveError("The next run of its campaign writes it anew, which buys nothing.")
-            if sha256 is None or finding.key.startswith("quarantine/"):
-                raise ArchiveError("There is no other copy of it: bring it back from a backup.")
-            note = await self._mend(finding, sha256)
+            note = await self._note_of(finding)
         except KleinbildError as error:
             return Mending(finding=finding, is_mended=False, note=str(error))
         return Mending(finding=finding, is_mended=True, note=note)
+
+    async def _note_of(self, finding: Finding) -> str:
+        sha256 = sha256_of_key(finding.key)
+        if finding.key == DATABASE:
+            return await self._rebuild()
+        if finding.key.startswith("editions/"):
+            raise ArchiveError("The next run of its campaign writes it anew, which buys nothing.")
+        if sha256 is None or finding.key.startswith("quarantine/"):
+            raise ArchiveError("There is no other copy of it: bring it back from a backup.")
+        return await self._mend(finding, sha256)
+
+    async def _rebuild(self) -> str:
+        """Makes the database from what lies in the store; records that are no good are told as what they are."""
+        rebuilt = await rebuild(self._archive)
+        return (
+            f"Rebuilt: {rebuilt.added} rows, {rebuilt.shots + rebuilt.open_shots} shots, {rebuilt.verdicts} verdicts."
+        )
 
     async def _mend(self, finding: Finding, sha256: str) -> str:
         match finding.kind:

@@ -1,7 +1,7 @@
 """Walks through an archive and says what is not as it should be. Changes nothing.
 
 A run at work looks like no damage: it writes bytes, record and row in this order, so records are listed before bytes,
-and a record whose row is still to come is left to the next look.
+and a young record whose row is still to come is left to the next look, while somebody may be about to write it.
 """
 
 import asyncio
@@ -10,8 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from pydantic import BaseModel
 
+from blocks.archive.archive import Archive
 from blocks.archive.catalogue import Catalogue, CatalogueEntry
 from blocks.archive.layout import object_key, quarantine_key, record_key, sha256_of_key
+from blocks.archive.ledger import Ledger, ShotState
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
@@ -68,8 +70,7 @@ class _Names(BaseModel):
 
 
 async def verify(
-    store: Store,
-    catalogue: Catalogue,
+    archive: Archive,
     *,
     day: date,
     every_days: int = 1,
@@ -80,8 +81,7 @@ async def verify(
     """Looks at a whole archive: what is there, every time; and whether it is unchanged, for the pictures of the day.
 
     Args:
-        store: The bytes.
-        catalogue: The index over them.
+        archive: The open archive.
         day: Which pictures have their turn.
         every_days: In how many days each picture has its turn once; 1 for all of them now.
         deep: Whether to decode what is read, too.
@@ -91,11 +91,14 @@ async def verify(
     Raises:
         ArchiveError: The store cannot even be listed, or the database cannot be read.
     """
+    store, catalogue = archive.store, archive.catalogue
     records, odd_records = await _listed(store, "records/", record_key)
+    # Asked between records and rows: whoever has ended by now has written the rows of all records in the list.
+    is_written = await _is_written(archive.ledger)
     objects, odd_objects = await _listed(store, "objects/", object_key)
     refused, _ = await _listed(store, "quarantine/", quarantine_key)
     rows = await _rows(store, catalogue, records)
-    under_way = await _under_way(store, records - rows)
+    under_way = await _under_way(store, records - rows) if is_written else frozenset()
     records -= under_way
     named = await _named(store, catalogue, rows, records)
     inventory = Inventory(rows, records, objects, named, also_named | under_way)
@@ -139,6 +142,13 @@ async def _rows(store: Store, catalogue: Catalogue, records: Set[str]) -> frozen
     without = sorted(rows - records)
     came_since = [sha256 for sha256 in without if await store.head(record_key(sha256)) is not None]
     return rows.difference(came_since)
+
+
+async def _is_written(ledger: Ledger) -> bool:
+    """Tells whether rows may be about to come: from a run at work, or from one that is frozen, whose shot is open."""
+    if await ledger.runs_at_work():
+        return True
+    return bool(await ledger.in_states(ShotState.SENDING, ShotState.RUNNING))
 
 
 async def _under_way(store: Store, records: Set[str]) -> frozenset[str]:

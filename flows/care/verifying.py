@@ -51,8 +51,7 @@ async def verify(fraction: str = ALL, deep: bool = False, archive: ArchiveInput 
 async def look_at(archive: Archive, *, every_days: int = 1, deep: bool = False) -> Verified:
     """Looks at an open archive, and takes into account what its ledger and its decisions name."""
     return await look_through(
-        archive.store,
-        archive.catalogue,
+        archive,
         day=datetime.now(UTC).date(),
         every_days=every_days,
         deep=deep,

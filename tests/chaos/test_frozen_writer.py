@@ -66,7 +66,7 @@ async def thaw(writer: subprocess.Popen[bytes]) -> None:
 
 
 async def is_sound(archive: Archive) -> bool:
-    verified = await verify(archive.store, archive.catalogue, day=date(2026, 11, 20))
+    verified = await verify(archive, day=date(2026, 11, 20))
     return verified.findings == () and await archive.store.get(object_key(SHA256)) == PNG
 
 
@@ -106,7 +106,7 @@ async def test_even_a_writer_that_the_ledger_does_not_know_loses_nothing(
     if healed_by == "sweep":
         assert (await sweep(archive, is_dry=False, grace=NO_GRACE)).restored == (SHA256,)
     else:
-        found = await verify(archive.store, archive.catalogue, day=date(2026, 11, 20))
+        found = await verify(archive, day=date(2026, 11, 20))
         assert (await repair(found.findings, archive, _nobody)).is_sound
     assert await is_sound(archive)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from blocks.archive.layout import object_key, record_key
 from blocks.errors import BriefError
-from tasks.findings import Finding, FindingKind, Inventory, compare, days_of_fraction, is_due, parse_record
+from tasks.findings import DATABASE, Finding, FindingKind, Inventory, compare, days_of_fraction, is_due, parse_record
 from tasks.models import ImageRecord
 from tests.tasks.upkeep import bought
 
@@ -54,7 +54,8 @@ def test_a_sound_archive_has_no_findings() -> None:
         (Inventory({A}, set(), {A}, {}), FindingKind.OBJECT_WITHOUT_RECORD, object_key(A)),
         (Inventory({A}, set(), set(), {}), FindingKind.MISSING, object_key(A)),
         (Inventory({A}, {A}, {A}, {B: A}), FindingKind.MISSING, object_key(B)),
-        (Inventory(set(), {A}, {A}, {}), FindingKind.CATALOGUE_DIFFERS, record_key(A)),
+        (Inventory({B}, {A, B}, {A, B}, {}), FindingKind.CATALOGUE_DIFFERS, record_key(A)),
+        (Inventory(set(), {A, B}, {A, B}, {}), FindingKind.CATALOGUE_DIFFERS, DATABASE),
         (Inventory(set(), set(), {A}, {}), FindingKind.ORPHANED, object_key(A)),
     ],
 )

@@ -53,7 +53,7 @@ class Source:
 
 
 async def look(archive: Archive) -> Verified:
-    return await verify(archive.store, archive.catalogue, day=date(2026, 11, 20))
+    return await verify(archive, day=date(2026, 11, 20))
 
 
 def thumbnail_of_bytes(data: bytes) -> bytes:
@@ -98,6 +98,17 @@ async def test_records_and_rows_mend_each_other(archive: Archive, images: Sequen
     assert (await look(archive)).findings == ()
     for image in images:
         assert ImageRecord.model_validate_json(await archive.store.get(record_key(image.sha256))) == image
+
+
+async def test_an_empty_catalogue_is_rebuilt(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Rows and finished shots: the next campaign does not refuse."""
+    await asyncio.to_thread(execute, archive, "DELETE FROM images", "DELETE FROM signatures")
+    repaired = await mended(archive, Source({}))
+
+    assert [(each.is_mended, each.note) for each in repaired.mendings] == [
+        (True, "Rebuilt: 4 rows, 4 shots, 0 verdicts.")
+    ]
+    assert (await look(archive)).findings == ()
 
 
 async def test_what_only_a_row_knows_comes_back_whole(archive: Archive, images: Sequence[ImageRecord]) -> None:

@@ -16,8 +16,9 @@ from blocks.archive.layout import (
     record_key,
     repeat_key,
 )
+from blocks.archive.ledger import Reservation
 from tasks.edition_file import put_verdicts
-from tasks.findings import Finding, FindingKind
+from tasks.findings import DATABASE, Finding, FindingKind
 from tasks.gate.quarantine import Quarantined
 from tasks.models import ImageRecord, sha256_of
 from tasks.rulings import keep_rulings, told_apart
@@ -36,7 +37,7 @@ async def images(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
 
 
 async def look(archive: Archive, **options: object) -> Verified:
-    return await verify(archive.store, archive.catalogue, **{"day": DAY, **options})  # type: ignore[arg-type]  # as named
+    return await verify(archive, **{"day": DAY, **options})  # type: ignore[arg-type]  # as named
 
 
 async def found(archive: Archive, **options: object) -> list[tuple[FindingKind, str]]:
@@ -204,15 +205,59 @@ async def test_in_so_many_days_everything_is_looked_at_once(archive: Archive, im
 
 async def test_a_run_at_work_is_no_damage(archive: Archive, images: Sequence[ImageRecord]) -> None:
     """Its pictures have bytes and records, and their rows are still to come; a day later that would be damage."""
-    data = encoded(scene().rotate(180), "PNG")
-    new = images[0].model_copy(update={"sha256": sha256_of(data), "made_at": datetime.now(UTC)})
-    await archive.store.put_if_absent(object_key(new.sha256), data)
-    await archive.store.put_if_absent(record_key(new.sha256), new.model_dump_json().encode())
+    new = await keep_without_row(archive, images[0])
+    await archive.ledger.begin_run("at-work")
     assert await found(archive) == []
 
     old = new.model_copy(update={"made_at": datetime.now(UTC) - timedelta(days=1)})
     overwrite(archive, record_key(new.sha256), old.model_dump_json().encode())
     assert await found(archive) == [(FindingKind.CATALOGUE_DIFFERS, record_key(new.sha256))]
+
+
+async def test_a_shot_under_way_is_no_damage(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Its run is frozen and counts as gone; when it goes on it writes the row."""
+    new = await keep_without_row(archive, images[0])
+    reservation = Reservation(
+        shot_key=new.shot_key[::-1],
+        provider="scenario",
+        sandbox=True,
+        request_json="{}",
+        campaign="c",
+        edition="e",
+        run_id="r",
+    )
+    await archive.ledger.reserve(reservation)
+    await archive.ledger.mark_sending(reservation.shot_key, 1)
+
+    assert await found(archive) == []
+
+
+async def test_without_a_run_at_work_a_young_record_needs_a_row(
+    archive: Archive, images: Sequence[ImageRecord]
+) -> None:
+    """Nobody is about to write it: a catalogue that was lost just after a campaign is found at once."""
+    new = await keep_without_row(archive, images[0])
+    await archive.ledger.begin_run("was at work")
+    await archive.ledger.end_run("was at work")
+
+    assert await found(archive) == [(FindingKind.CATALOGUE_DIFFERS, record_key(new.sha256))]
+
+
+async def keep_without_row(archive: Archive, like: ImageRecord) -> ImageRecord:
+    data = encoded(scene().rotate(180), "PNG")
+    new = like.model_copy(update={"sha256": sha256_of(data), "made_at": datetime.now(UTC)})
+    await archive.store.put_if_absent(object_key(new.sha256), data)
+    await archive.store.put_if_absent(record_key(new.sha256), new.model_dump_json().encode())
+    return new
+
+
+async def test_an_empty_catalogue_is_one_finding(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """It says what to do, once, and not of each picture."""
+    await asyncio.to_thread(execute, archive, "DELETE FROM images", "DELETE FROM signatures")
+    [finding] = (await look(archive)).findings
+
+    assert (finding.kind, finding.key) == (FindingKind.CATALOGUE_DIFFERS, DATABASE)
+    assert finding.detail == "The catalogue is empty beside 4 records: run `rebuild`."
 
 
 @pytest.mark.parametrize(

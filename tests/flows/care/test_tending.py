@@ -150,6 +150,23 @@ def test_a_lost_catalogue_is_rebuilt(
     assert verify(archive=workplace.archive).is_sound
 
 
+def test_a_catalogue_that_was_lost_a_moment_ago_is_damage(
+    result: CampaignResult, workplace: Workplace, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    """One sentence at once, however young the pictures are; repair rebuilds it, and nothing is bought again."""
+    for file in workplace.archive.glob(f"{CATALOGUE_FILE}*"):
+        file.unlink()
+    with pytest.raises(ArchiveDamaged) as caught:
+        verify(archive=workplace.archive)
+
+    assert [finding.detail for finding in caught.value.findings] == [
+        "The catalogue is empty beside 6 records: run `rebuild`."
+    ]
+    assert run("repair")[0] == 0
+    assert verify(archive=workplace.archive).findings == ()
+    assert workplace.run(workplace.brief_with_edits()).bought == 0
+
+
 def test_orphans_are_shown_first_and_moved_when_told(
     result: CampaignResult, workplace: Workplace, run: Callable[..., tuple[int, str, str]]
 ) -> None:
