@@ -144,7 +144,7 @@ class _Mender:
         return record if isinstance(record, ImageRecord) else None
 
     async def _record_from_row(self, sha256: str, row: CatalogueEntry | None) -> None:
-        """Writes the record that a row holds a copy of, if nothing in the row speaks against it."""
+        """Writes the record that a row holds a copy of, if nothing in the row speaks against it; and the row by it."""
         record = _copy_in(row)
         if row is None or record is None:
             raise ArchiveError("The catalogue has no good copy of it: bring it back from a backup.")
@@ -154,6 +154,7 @@ class _Mender:
                 "bring it back from a backup."
             )
         await put_in_place(record_key(sha256), _json_of(record), self._store)
+        await write_rows([record], self._archive.catalogue)  # a signature may be gone, or a column that is proven wrong
 
     async def _restore_bytes(self, sha256: str) -> str:
         """Brings the bytes back, and the record with them where that is gone as well."""

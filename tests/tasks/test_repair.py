@@ -200,6 +200,27 @@ async def test_a_record_that_was_changed_is_made_from_the_row(
     assert (await look(archive)).findings == ()
 
 
+@pytest.mark.parametrize("is_gone", [False, True], ids=["unreadable", "gone with its bytes"])
+async def test_a_row_is_mended_with_its_record(is_gone: bool, archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Its signature is gone and its seed is wrong, which no look says while there is no record to hold it against."""
+    sha256 = images[0].sha256
+    if is_gone:
+        await archive.store.delete(record_key(sha256))
+        await archive.store.delete(object_key(sha256))
+    else:
+        overwrite(archive, record_key(sha256), b"{")
+    await asyncio.to_thread(
+        execute,
+        archive,
+        f"DELETE FROM signatures WHERE sha256 = '{sha256}'",
+        f"UPDATE images SET seed = 9 WHERE sha256 = '{sha256}'",
+    )
+
+    assert (await mended(archive, Source())).is_sound
+    assert (await look(archive)).findings == ()
+    assert await archive.catalogue.get(sha256) == catalogue_entry(images[0])
+
+
 async def test_of_two_copies_none_is_taken_where_nobody_knows(archive: Archive, images: Sequence[ImageRecord]) -> None:
     """What a picture cost stands in no column: file and row both stay as they are, and what differs is said."""
     sha256 = images[0].sha256
