@@ -109,6 +109,8 @@ class _Mender:
     async def _rebuild(self) -> str:
         """Makes the database from what lies in the store; records that are no good are told as what they are."""
         rebuilt = await rebuild(self._archive)
+        if await self._archive.ledger.unknown_shots("", 1):
+            raise ArchiveError("Of some shots no good record is left to put them back from: bring it from a backup.")
         return (
             f"Rebuilt: {rebuilt.added} rows, {rebuilt.shots + rebuilt.open_shots} shots, {rebuilt.verdicts} verdicts."
         )

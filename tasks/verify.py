@@ -18,6 +18,7 @@ from blocks.archive.store import Store
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
 from tasks.findings import (
+    DATABASE,
     Finding,
     FindingKind,
     Inventory,
@@ -111,6 +112,7 @@ async def verify(
         findings += await look.at_pictures([sha256 for sha256 in batch if sha256 in records or sha256 in objects])
         findings += await look.at_refused([sha256 for sha256 in batch if sha256 in refused])
         on_progress(start + len(batch), len(due))
+    findings += await _unknown_shots(archive.ledger)  # last: they are put back from rows, which are mended by then
     return Verified(
         day=day,
         every_days=every_days,
@@ -149,6 +151,17 @@ async def _is_written(ledger: Ledger) -> bool:
     if await ledger.runs_at_work():
         return True
     return bool(await ledger.in_states(ShotState.SENDING, ShotState.RUNNING))
+
+
+async def _unknown_shots(ledger: Ledger) -> list[Finding]:
+    """Says once how many shots the catalogue has pictures of and the ledger does not know: no run may buy them."""
+    number, after = 0, ""
+    while unknown := await ledger.unknown_shots(after, AT_ONCE):
+        number, after = number + len(unknown), max(unknown)
+    if not number:
+        return []
+    detail = f"The catalogue has pictures of {number} shots that the ledger does not know: run `rebuild`."
+    return [Finding(kind=FindingKind.CATALOGUE_DIFFERS, key=DATABASE, detail=detail)]
 
 
 async def _under_way(store: Store, records: Set[str]) -> frozenset[str]:

@@ -22,6 +22,7 @@ from tasks.models import ImageRecord, sha256_of
 from tasks.provenance.views import marked_thumbnail
 from tasks.records import catalogue_entry
 from tasks.repair import Repaired, repair
+from tasks.restore import restored_shots
 from tasks.trash import put_into_trash
 from tasks.verify import Verified, verify
 from tests.tasks.gate.files import flipped
@@ -34,7 +35,10 @@ BYTES = {sha256_of(data): data for data in GOOD.values()}
 
 @pytest.fixture
 async def images(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
-    return await filled(archive, image_of)
+    """As a campaign leaves them: the ledger knows their shots."""
+    records = await filled(archive, image_of)
+    await archive.ledger.restore(restored_shots(records))
+    return records
 
 
 class Source:
@@ -102,13 +106,39 @@ async def test_records_and_rows_mend_each_other(archive: Archive, images: Sequen
 
 async def test_an_empty_catalogue_is_rebuilt(archive: Archive, images: Sequence[ImageRecord]) -> None:
     """Rows and finished shots: the next campaign does not refuse."""
-    await asyncio.to_thread(execute, archive, "DELETE FROM images", "DELETE FROM signatures")
+    await asyncio.to_thread(execute, archive, "DELETE FROM images", "DELETE FROM signatures", "DELETE FROM shots")
     repaired = await mended(archive, Source({}))
 
     assert [(each.is_mended, each.note) for each in repaired.mendings] == [
         (True, "Rebuilt: 4 rows, 4 shots, 0 verdicts.")
     ]
     assert (await look(archive)).findings == ()
+
+
+async def test_shots_that_the_ledger_does_not_know_are_put_back(
+    archive: Archive, images: Sequence[ImageRecord]
+) -> None:
+    """Also one whose row was damaged and is mended before."""
+    row = f"UPDATE images SET record_json = '?' WHERE sha256 = '{images[0].sha256}'"
+    await asyncio.to_thread(execute, archive, "DELETE FROM shots", row)
+    repaired = await mended(archive, Source({}))
+
+    assert [each.note for each in repaired.mendings] == [
+        "The row was made from the record.",
+        "Rebuilt: 0 rows, 4 shots, 0 verdicts.",
+    ]
+    assert (await look(archive)).findings == ()
+
+
+async def test_a_shot_that_nothing_tells_of_is_left(archive: Archive, images: Sequence[ImageRecord]) -> None:
+    """Record and row are both damaged: it is not said that the ledger knows it again."""
+    overwrite(archive, record_key(images[0].sha256), b"{")
+    row = f"UPDATE images SET record_json = '?' WHERE sha256 = '{images[0].sha256}'"
+    await asyncio.to_thread(execute, archive, "DELETE FROM shots", row)
+    repaired = await mended(archive, Source({}))
+
+    assert [each.is_mended for each in repaired.mendings] == [False, False]
+    assert "no good record is left" in repaired.mendings[1].note
 
 
 async def test_what_only_a_row_knows_comes_back_whole(archive: Archive, images: Sequence[ImageRecord]) -> None:

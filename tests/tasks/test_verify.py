@@ -21,6 +21,7 @@ from tasks.edition_file import put_verdicts
 from tasks.findings import DATABASE, Finding, FindingKind
 from tasks.gate.quarantine import Quarantined
 from tasks.models import ImageRecord, sha256_of
+from tasks.restore import restored_shots
 from tasks.rulings import keep_rulings, told_apart
 from tasks.trash import put_in_place
 from tasks.verify import Verified, verify
@@ -33,7 +34,10 @@ DAY = date(2026, 11, 20)
 
 @pytest.fixture
 async def images(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
-    return await filled(archive, image_of)
+    """As a campaign leaves them: the ledger knows their shots."""
+    records = await filled(archive, image_of)
+    await archive.ledger.restore(restored_shots(records))
+    return records
 
 
 async def look(archive: Archive, **options: object) -> Verified:
@@ -258,6 +262,18 @@ async def test_an_empty_catalogue_is_one_finding(archive: Archive, images: Seque
 
     assert (finding.kind, finding.key) == (FindingKind.CATALOGUE_DIFFERS, DATABASE)
     assert finding.detail == "The catalogue is empty beside 4 records: run `rebuild`."
+
+
+async def test_shots_that_the_ledger_does_not_know_are_one_finding(
+    archive: Archive, images: Sequence[ImageRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A campaign refuses to run beside them: nobody is to hear of it only then."""
+    monkeypatch.setattr("tasks.verify.AT_ONCE", 2)
+    await asyncio.to_thread(execute, archive, f"DELETE FROM shots WHERE shot_key != '{images[0].shot_key}'")
+    [finding] = (await look(archive)).findings
+
+    assert (finding.kind, finding.key) == (FindingKind.CATALOGUE_DIFFERS, DATABASE)
+    assert finding.detail == "The catalogue has pictures of 3 shots that the ledger does not know: run `rebuild`."
 
 
 @pytest.mark.parametrize(
