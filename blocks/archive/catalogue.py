@@ -129,7 +129,7 @@ class Catalogue:
 
     async def sha256s(self) -> frozenset[str]:
         """The SHA-256s of all images."""
-        return frozenset(await self._database.read(lambda connection: connection.scalars(select(images.c.sha256))))
+        return await self._database.read(lambda connection: frozenset(connection.scalars(select(images.c.sha256))))
 
     async def signatures(
         self,
