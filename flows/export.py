@@ -72,7 +72,7 @@ async def export(
     )
     terms = Terms(format=format, filter=wanted, captions=captions, provenance=provenance, with_prompt=with_prompt)
     key = await _key(certificate) if provenance == "full" else None
-    async with (await existing_archive(archive)).open() as opened:
+    async with (await existing_archive(archive)).open(for_reading=True) as opened:
         exported = await export_pictures(opened, terms, folder, key=key, on_progress=Steps("exported"))
     await _tell(exported)
     await keep_history()

@@ -64,7 +64,7 @@ async def request_of(
         BriefError: The archive has no such image.
         SetupError: There is no archive.
     """
-    async with (await existing_archive(archive, may_be_saved=may_be_saved)).open() as opened:
+    async with (await existing_archive(archive, may_be_saved=may_be_saved)).open(for_reading=True) as opened:
         record = await find(image, opened)
     return Request(record=record, shot=shot_of(record))
 

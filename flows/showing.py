@@ -45,7 +45,7 @@ async def show(image: str, archive: ImageArchive | Path | str | None = None) -> 
         SetupError: There is no archive.
     """
     data = await asyncio.to_thread(_read, Path(image))
-    async with (await existing_archive(archive)).open() as opened:
+    async with (await existing_archive(archive)).open(for_reading=True) as opened:
         record, likenesses = await _find(image, data, opened)
         catalogue = opened.catalogue
         descendants = [read_record(each.record_json) for each in await catalogue.descendants_of(record.sha256)]

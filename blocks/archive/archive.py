@@ -21,6 +21,7 @@ from blocks.archive.folder_store import FolderStore
 from blocks.archive.layout import CATALOGUE_FILE, MANIFEST_KEY
 from blocks.archive.ledger import Ledger
 from blocks.archive.object_store import ObjectStore
+from blocks.archive.reading import ReadOnlyBucket, ReadOnlyFolder
 from blocks.archive.store import Store
 from blocks.archive.store_keys import StoreKeys
 from blocks.errors import ArchiveError, SetupError
@@ -57,29 +58,36 @@ class Archive:
 
 @asynccontextmanager
 async def open_archive(
-    root: str, catalogue_url: str | None = None, keys: StoreKeys | None = None
+    root: str, catalogue_url: str | None = None, keys: StoreKeys | None = None, *, for_reading: bool = False
 ) -> AsyncIterator[Archive]:
-    """Opens an archive, and makes it where there is none yet.
+    """Opens an archive, and makes it where there is none yet, unless it is only to be read.
 
     Args:
         root: A folder's path, its `file://` URL, or a bucket as `s3://BUCKET/PREFIX` (`gs://` and `az://` likewise).
         catalogue_url: Database of catalogue and ledger; None for a SQLite file in the folder.
         keys: Keys to the bucket; None for what the environment gives.
+        for_reading: Whether to write nothing at all: then a read-only medium or a full disk will do, and every attempt
+            to write through the archive is refused with an `ArchiveError`.
 
     Raises:
-        SetupError: The root or the database cannot be used.
-        ArchiveError: The archive was made by a newer Kleinbild, or its `archive.json` is damaged.
+        SetupError: The root or the database cannot be used; or there is no archive to read.
+        ArchiveError: The archive was made by a newer Kleinbild, or its `archive.json` is damaged; or it is to be read,
+            and its catalogue is missing, was made by an older one, or lies in part where it cannot be read.
     """
     place = _place_of(root)
     url, shown = _catalogue_of(place, catalogue_url)
-    store = await _open_store(place, keys)
-    manifest = await _manifest_of(store, str(store.root), shown)
+    store = await _open_store(place, keys, for_reading=for_reading)
+    if for_reading:
+        await _require_manifest(store, str(store.root))
+    else:
+        await _make_manifest(store, shown)
+    manifest = await _manifest_of(store, str(store.root))
     if manifest.catalogue not in {None, shown}:
         raise SetupError(
             f"The archive at {store.root} keeps its records and its ledger in {manifest.catalogue}, not in {shown}. "
             "With another ledger everything would be bought again: open it by its archive block."
         )
-    async with open_database(url) as database:
+    async with open_database(url, for_reading=for_reading) as database:
         yield Archive(
             id=manifest.id,
             root=str(store.root),
@@ -128,10 +136,10 @@ def _place_of(root: str) -> Path | Bucket:
     return bucket_of(root) or folder_of(root)
 
 
-async def _open_store(place: Path | Bucket, keys: StoreKeys | None) -> FolderStore | ObjectStore:
+async def _open_store(place: Path | Bucket, keys: StoreKeys | None, *, for_reading: bool) -> FolderStore | ObjectStore:
     if isinstance(place, Path):
-        return await FolderStore.open(place)
-    return await ObjectStore.open(place, keys)
+        return ReadOnlyFolder(place) if for_reading else await FolderStore.open(place)
+    return ReadOnlyBucket.at(place, keys) if for_reading else await ObjectStore.open(place, keys)
 
 
 def _catalogue_of(place: Path | Bucket, url: str | None) -> tuple[str, str]:
@@ -153,10 +161,18 @@ def _catalogue_of(place: Path | Bucket, url: str | None) -> tuple[str, str]:
     return url, f"{parts.get_backend_name()}://{host}{f':{parts.port}' if parts.port else ''}/{parts.database or ''}"
 
 
-async def _manifest_of(store: Store, root: str, catalogue: str) -> Manifest:
-    """Reads `archive.json`; of many that open a new archive at once, one writes it and all read the same."""
+async def _make_manifest(store: Store, catalogue: str) -> None:
+    """Writes `archive.json` where there is none; of many that open a new archive at once, one does."""
     fresh = Manifest(format_version=FORMAT_VERSION, id=uuid.uuid4().hex, catalogue=catalogue)
     await store.put_if_absent(MANIFEST_KEY, f"{fresh.model_dump_json(indent=2)}\n".encode())
+
+
+async def _require_manifest(store: Store, root: str) -> None:
+    if await store.head(MANIFEST_KEY) is None:
+        raise SetupError(f"There is no archive at {root} to be read: {MANIFEST_KEY} is missing.")
+
+
+async def _manifest_of(store: Store, root: str) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(await store.get(MANIFEST_KEY))
     except ValidationError as error:

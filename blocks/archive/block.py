@@ -73,17 +73,19 @@ class ImageArchive(Block):
     )
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Archive]:
-        """Opens the archive for `async with`, and makes it where there is none yet.
+    async def open(self, *, for_reading: bool = False) -> AsyncIterator[Archive]:
+        """Opens the archive for `async with`, and makes it where there is none yet, unless it is only to be read.
+
+        Args:
+            for_reading: Whether to write nothing at all, so that a read-only medium or a full disk will do.
 
         Raises:
-            SetupError: The root or the database cannot be used.
-            ArchiveError: The archive was made by a newer Kleinbild.
+            SetupError: The root or the database cannot be used; or there is no archive to read.
+            ArchiveError: The archive was made by a newer Kleinbild; or it is to be read, and cannot be as it lies.
         """
         url = self.catalogue_url
-        async with open_archive(
-            self.root, None if url is None else url.get_secret_value(), await self._keys()
-        ) as opened:
+        secret = None if url is None else url.get_secret_value()
+        async with open_archive(self.root, secret, await self._keys(), for_reading=for_reading) as opened:
             yield opened
 
     async def is_made(self) -> bool:

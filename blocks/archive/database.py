@@ -24,6 +24,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlche
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from blocks.archive import migrations
+from blocks.archive.sqlite_reading import reading_engine
 from blocks.errors import ArchiveError, SetupError
 
 BUSY_TIMEOUT_SECONDS = 30.0
@@ -75,30 +76,37 @@ class Database(Protocol):
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[Database]:
+async def open_database(url: str, *, for_reading: bool = False) -> AsyncIterator[Database]:
     """Opens a database, with its tables up to date.
 
     Args:
         url: `sqlite:///folder/file`, or `postgresql://user:password@host/name`.
+        for_reading: Whether to refuse all writes. A SQLite file has to be there then, and is not changed.
 
     Raises:
         SetupError: The URL is not understood, or the database cannot be reached.
-        ArchiveError: The database was made by a newer Kleinbild.
+        ArchiveError: The database was made by a newer Kleinbild; or it is to be read, and is missing or was made by an
+            older one.
     """
-    database = _database(parse_url(url))
+    database = _database(parse_url(url), for_reading=for_reading)
     try:
-        await _bring_up_to_date(database)
-        yield database
+        await _bring_up_to_date(database, may_migrate=not (for_reading and isinstance(database, SqliteDatabase)))
+        yield _ReadOnly(database) if for_reading else database
     finally:
         await database.close()
 
 
 class SqliteDatabase:
-    """One file on this machine: many readers, one writer at a time."""
+    """One file on this machine: many readers, one writer at a time.
 
-    def __init__(self, file: Path) -> None:
+    Args:
+        file: Its absolute path.
+        for_reading: Whether to open it in a way that cannot write.
+    """
+
+    def __init__(self, file: Path, *, for_reading: bool = False) -> None:
         self.name = str(file)
-        self._engine = _sqlite_engine(file)
+        self._engine = reading_engine(file, BUSY_TIMEOUT_SECONDS) if for_reading else _sqlite_engine(file)
         self._writing_engine = self._engine.execution_options(begin="BEGIN IMMEDIATE")
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="catalogue-writer")
         self._turn = _TURNS.setdefault(file, threading.Lock())
@@ -164,6 +172,30 @@ class PostgresDatabase:
                 return await connection.run_sync(work)
 
 
+class _ReadOnly:
+    """A database that is only read."""
+
+    def __init__(self, database: Database) -> None:
+        self.name = database.name
+        self._database = database
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Runs work that changes nothing."""
+        return await self._database.read(work)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Refuses.
+
+        Raises:
+            ArchiveError: Always.
+        """
+        raise ArchiveError(f"Could not write to the catalogue {self.name}: it was opened for reading only.")
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._database.close()
+
+
 _TURNS: dict[Path, threading.Lock] = {}
 """One lock per file for this process, since an archive may be opened many times in it."""
 
@@ -183,10 +215,10 @@ def parse_url(url: str) -> URL:
         ) from None
 
 
-def _database(url: URL) -> Database:
+def _database(url: URL, *, for_reading: bool) -> Database:
     kind = url.drivername.partition("+")[0]
     if kind == "sqlite" and url.database and url.database != ":memory:":
-        return SqliteDatabase(Path(url.database).absolute())
+        return SqliteDatabase(Path(url.database).absolute(), for_reading=for_reading)
     if kind in {"postgresql", "postgres"}:
         return PostgresDatabase(_for_asyncpg(url))
     raise SetupError(
@@ -201,9 +233,11 @@ def _for_asyncpg(url: URL) -> URL:
     return url.set(drivername="postgresql+asyncpg", query=query)
 
 
-async def _bring_up_to_date(database: Database) -> None:
+async def _bring_up_to_date(database: Database, *, may_migrate: bool) -> None:
     try:
-        if not await database.read(migrations.is_current):
+        if not may_migrate:
+            await database.read(migrations.require_current)
+        elif not await database.read(migrations.is_current):
             await database.write(migrations.migrate)
     except ArchiveError as error:
         if error.__cause__ is None:  # our own word on the tables, not the database's on the connection

@@ -133,6 +133,20 @@ def is_current(connection: Connection) -> bool:
     return _applied(connection) >= MIGRATIONS[-1].number
 
 
+def require_current(connection: Connection) -> None:
+    """Refuses tables that would have to be changed first.
+
+    Raises:
+        ArchiveError: The database was made by a newer Kleinbild, or by an older one.
+    """
+    if not is_current(connection):
+        raise ArchiveError(
+            "The catalogue was made by an older Kleinbild, and reading does not change its tables: open the archive "
+            "once for writing, such as with `python -m flows gc`, which only says what it would do, or run "
+            "`python -m flows rebuild`. Where it cannot be written, copy the whole archive, and do so with the copy."
+        )
+
+
 def migrate(connection: Connection) -> None:
     """Runs the steps that are missing, inside the caller's write transaction.
 

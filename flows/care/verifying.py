@@ -40,7 +40,7 @@ async def verify(fraction: str = ALL, deep: bool = False, archive: ArchiveInput 
         return Verified(
             day=day, every_days=every_days, deep=deep, objects=0, records=0, looked_at=0, read_bytes=0, findings=()
         )
-    async with block.open() as opened:
+    async with block.open(for_reading=True) as opened:
         verified = await look_at(opened, every_days=every_days, deep=deep)
     await publish_findings(verified)
     await keep_history()
