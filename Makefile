@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 STATE := .kleinbild
+# Processes that run tests: `make test PROCESSES=0` runs them one by one, as a machine that is busy otherwise may need.
+PROCESSES ?= auto
 
 # Keeps our Prefect away from the user's own: its home, and its database.
 export PREFECT_HOME := $(CURDIR)/$(STATE)/prefect
@@ -39,7 +41,7 @@ worker: $(READY) home ## run what is deployed there, on this machine
 	@$(BIN)/python -m deployments.worker
 
 test: $(READY) home ## all tests; says what it skips
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
 check: $(READY) ## lint, types, import direction
 	@$(BIN)/ruff check .
