@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 STATE := .kleinbild
-# Processes that run tests: `make test PROCESSES=0` runs them one by one, as a machine that is busy otherwise may need.
-PROCESSES ?= auto
+# Processes that run the tests: 0 is one after the other, `make test PROCESSES=auto` one process more than there are cores.
+PROCESSES ?= 0
 
 # Keeps our Prefect away from the user's own: its home, and its database.
 export PREFECT_HOME := $(CURDIR)/$(STATE)/prefect
