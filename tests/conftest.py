@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import hypothesis
 import pytest
 
 from deployments.sandbox.app import create_app
@@ -23,6 +24,10 @@ SKIPPED_ANYWHERE = (
     "this machine has no wide font",
 )
 """Reasons that no installed program takes away."""
+
+# Hypothesis fails an example that takes 200 ms, which says more of the machine than of us; pytest has its own deadline.
+hypothesis.settings.register_profile("any machine", hypothesis.settings.default, deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.hookimpl(wrapper=True)
