@@ -103,6 +103,8 @@ async def _undisputed(records: Sequence[ImageRecord], archive: Archive) -> list[
 
 
 async def _or_doubt(record: ImageRecord, row: CatalogueEntry, store: Store) -> ImageRecord | Finding:
+    if row.record_json == record.model_dump_json():  # as nearly all do: nothing is to be weighed, nor read once more
+        return record
     found = await check_against_row(record, row, store)
     return record if found is None or found.kind is FindingKind.CATALOGUE_DIFFERS else found
 

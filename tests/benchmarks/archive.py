@@ -30,6 +30,7 @@ from tasks.measured import Checks, Quality
 from tasks.models import ImageRecord, Prompt
 from tasks.rebuild import rebuild
 from tasks.records import catalogue_entry
+from tasks.replay import shot_of
 from tests.benchmarks.peers import installed
 
 RECORDS = 100_000
@@ -59,9 +60,9 @@ def record_of(number: int) -> ImageRecord:
     """A record as a campaign makes them; each 48th begins a line of edits."""
     step, sha256 = number % CHAIN, sha256_of_number(number)
     text = f"a still life, number {number}, with a {'red' if number % 2 else 'blue'} teapot, morning light"
-    return ImageRecord(
+    record = ImageRecord(
         sha256=sha256,
-        shot_key=sha256_of_number(-number - 1),
+        shot_key="",
         provider="sunra" if step else "scenario",
         sandbox=False,
         job_id=f"job_{number}",
@@ -87,6 +88,7 @@ def record_of(number: int) -> ImageRecord:
         ),
         made_at=_BEGUN + timedelta(seconds=number),
     )
+    return record.model_copy(update={"shot_key": shot_of(record).key})
 
 
 def batches(count: int) -> Iterator[list[ImageRecord]]:
