@@ -157,6 +157,9 @@ def test_a_catalogue_that_was_lost_a_moment_ago_is_damage(
     """One sentence at once, however young the pictures are; repair rebuilds it, and nothing is bought again."""
     for file in workplace.archive.glob(f"{CATALOGUE_FILE}*"):
         file.unlink()
+    with pytest.raises(ArchiveError, match=r"is missing: .* run `python -m flows rebuild`"):
+        verify(archive=workplace.archive)
+    assert run("gc")[0] == 0  # what opens the archive for writing makes a new catalogue, an empty one
     with pytest.raises(ArchiveDamaged) as caught:
         verify(archive=workplace.archive)
 
