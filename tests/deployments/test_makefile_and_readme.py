@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployments.deploy import main as deploy
+from deployments.register import main as register
 from deployments.sandbox.__main__ import main as sandbox
 from flows.cli import main as commands
 from flows.cli.main import main
@@ -75,7 +76,7 @@ def test_every_brief_of_the_readme_exists(brief: str) -> None:
 
 
 def test_every_option_of_the_readme_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Options that the README names are options of `python -m flows`, of `deployments.deploy` or of the sandbox."""
+    """Options that the README names are those of `python -m flows`, of the commands of `deployments`, or of the sandbox."""
     known: set[str] = set()
     add = argparse._ActionsContainer.add_argument
 
@@ -84,7 +85,7 @@ def test_every_option_of_the_readme_exists(monkeypatch: pytest.MonkeyPatch) -> N
         return add(parser, *names, **options)  # type: ignore[arg-type]  # handed through as it came
 
     monkeypatch.setattr(argparse._ActionsContainer, "add_argument", remember)
-    for command in (main, deploy):
+    for command in (main, deploy, register):
         with pytest.raises(SystemExit):
             command(["--help"])
     monkeypatch.setattr("sys.argv", ["sandbox", "--help"])

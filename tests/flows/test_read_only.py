@@ -40,6 +40,6 @@ def test_an_archive_is_of_use_where_it_cannot_be_written(
 
     assert (codes, contents_of(workplace.archive)) == ([0] * 5, before)
     assert "Sound. 2 records, 2 objects" in capsys.readouterr().out
-    assert json.loads((tmp_path / "export" / "export.json").read_text("utf-8"))["pictures"] == 2
+    assert json.loads((tmp_path / "export" / ".export.json").read_text("utf-8"))["pictures"] == 2
     assert main(["gc", *there]) == 3
     assert "cannot be written" in capsys.readouterr().err
