@@ -76,7 +76,7 @@ def test_every_brief_of_the_readme_exists(brief: str) -> None:
 
 
 def test_every_option_of_the_readme_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Options that the README names are those of `python -m flows`, of the commands of `deployments`, or of the sandbox."""
+    """What the README names are options of `python -m flows`, of the commands of `deployments`, or of the sandbox."""
     known: set[str] = set()
     add = argparse._ActionsContainer.add_argument
 
