@@ -16,7 +16,7 @@ from blocks.archive import budgets
 from blocks.archive.attempts import FIRST_ATTEMPT
 from blocks.archive.entries import LedgerEntry, entry_of
 from blocks.archive.schema import charges, images, shots
-from blocks.archive.sql import chunks, insert_if_absent, now_of
+from blocks.archive.sql import chunks, insert_if_absent, inserted_of, now_of
 from blocks.archive.states import ShotState
 from blocks.provider import Frozen, Money
 
@@ -64,14 +64,13 @@ def restore(connection: Connection, restored: Sequence[RestoredShot]) -> tuple[R
 
     A job that another shot has is left to it: a shot that is done needs none.
     """
-    return tuple(each for each in restored if _put_back(connection, each))
-
-
-def _put_back(connection: Connection, restored: RestoredShot) -> bool:
-    if insert_if_absent(connection, shots, _row(restored)):
-        return True
-    without_job = {**_row(restored), "job_id": None}
-    return restored.state is ShotState.DONE and insert_if_absent(connection, shots, without_job)
+    first: dict[str, RestoredShot] = {}
+    for each in restored:
+        first.setdefault(each.shot_key, each)
+    put_back = inserted_of(connection, shots, [_row(each) for each in first.values()], shots.c.shot_key)
+    left = [each for key, each in first.items() if key not in put_back and each.state is ShotState.DONE]
+    put_back |= inserted_of(connection, shots, [{**_row(each), "job_id": None} for each in left], shots.c.shot_key)
+    return tuple(each for key, each in first.items() if key in put_back)
 
 
 def uncounted(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Column, Connection, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 MAX_PARAMETERS_PER_STATEMENT = 500
@@ -31,6 +31,16 @@ def insert_all_absent(connection: Connection, table: Table, rows: Sequence[Mappi
     """Inserts the rows whose keys are not taken."""
     if rows:
         connection.execute(_insert_or_nothing(connection, table), rows)
+
+
+def inserted_of(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], key: Column[str]
+) -> frozenset[str]:
+    """Inserts the rows whose keys are not taken, by few statements; returns which were inserted, by one column."""
+    if not rows:
+        return frozenset()
+    statement = _insert_or_nothing(connection, table).returning(key)
+    return frozenset(connection.execute(statement, rows).scalars())
 
 
 def insert_or_replace(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -69,6 +69,22 @@ async def test_what_is_known_stays(ledger: Ledger) -> None:
     assert (entry.state, entry.job_id) == (ShotState.DONE, None)
 
 
+async def test_a_shot_that_is_told_twice_is_put_back_once(ledger: Ledger) -> None:
+    """What is told first counts, as with repeats before quarantine; of two shots with one job the first has it."""
+    twice = (restored(), restored(state=ShotState.RUNNING, images=()))
+    same_job = (restored("6" * 64, job_id="job-6"), restored("7" * 64, job_id="job-6"))
+    unfinished = restored("8" * 64, job_id="job-6", state=ShotState.RUNNING, images=())
+    assert await ledger.restore([*twice, *same_job, unfinished]) == (twice[0], *same_job)
+
+    entries = [await ledger.get(key) for key in (SHOT, "6" * 64, "7" * 64)]
+    assert [(entry.state, entry.job_id) for entry in entries if entry is not None] == [
+        (ShotState.DONE, f"job of {SHOT}"),
+        (ShotState.DONE, "job-6"),
+        (ShotState.DONE, None),
+    ]
+    assert await ledger.get("8" * 64) is None
+
+
 async def test_shots_that_only_the_catalogue_knows_are_found_in_parts(ledger: Ledger, catalogue: Catalogue) -> None:
     """Each with all of its pictures, behind the last one that was asked for."""
     keys = [digit * 64 for digit in "1234"]
