@@ -1,8 +1,8 @@
 """Lets a budget that is opened anew count what was spent before the archive's database was lost.
 
 A budget's limit is nowhere but in the brief or the archive block, so it comes back with the first run that names it;
-the shots were put back by a rebuild (`tasks/restore.py`). What failed or was lost before cannot be known, and is not
-counted; nor is a bill in a unit that none of this run's accounts can convert, until a run comes that can.
+the shots were put back by a rebuild (`tasks/care/restore.py`). What failed or was lost before cannot be known, and is
+not counted; nor is a bill in a unit that none of this run's accounts can convert, until a run comes that can.
 """
 
 from collections.abc import Mapping

@@ -14,6 +14,7 @@ from blocks.archive.catalogue import CatalogueEntry, VerdictRow
 from blocks.provider import Frozen
 from tasks.archive import read_record, verdict_row
 from tasks.brief import Dedupe
+from tasks.care.verify import AT_ONCE, Progress
 from tasks.decided import as_decided, decisions_on
 from tasks.dedupe import WORKERS, Roots, Wishes, entrant_of, rule_text, verdict_on
 from tasks.edition_file import put_verdicts
@@ -23,7 +24,6 @@ from tasks.models import ImageRecord, Verdict
 from tasks.review import Standing
 from tasks.rulings import Rulings, rulings_in
 from tasks.signature import is_comparable
-from tasks.verify import AT_ONCE, Progress
 
 UNJUDGED = "unjudged"
 ANOTHER = "duplicate of another"

@@ -7,10 +7,10 @@ from blocks.archive.layout import object_key
 from blocks.archive.signatures import Signature
 from blocks.errors import ArchiveError, BadPicture
 from blocks.provider import Frozen
+from tasks.care.findings import Finding, FindingKind
+from tasks.care.verify import DECODERS, Progress
 from tasks.checks import decode_and_sign
-from tasks.findings import Finding, FindingKind
 from tasks.signature import SIGNATURE_RULE, is_comparable, packed
-from tasks.verify import DECODERS, Progress
 
 BATCH = 64
 """Pictures whose signatures are written together: so much work at most is lost with the machine."""

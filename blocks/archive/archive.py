@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ValidationError
+from sqlalchemy import URL
 
 from blocks.archive.bucket import Bucket, bucket_of
 from blocks.archive.catalogue import Catalogue
@@ -142,7 +143,7 @@ async def _open_store(place: Path | Bucket, keys: StoreKeys | None, *, for_readi
     return ReadOnlyBucket.at(place, keys) if for_reading else await ObjectStore.open(place, keys)
 
 
-def _catalogue_of(place: Path | Bucket, url: str | None) -> tuple[str, str]:
+def _catalogue_of(place: Path | Bucket, url: str | None) -> tuple[URL, str]:
     """The URL of the database, and its name without user and password.
 
     A SQLite file of an archive in a bucket is named with its machine: on another one, the same path is another ledger.
@@ -154,11 +155,11 @@ def _catalogue_of(place: Path | Bucket, url: str | None) -> tuple[str, str]:
                 "hold: set the archive block's catalogue URL to postgresql://user:password@host/name for many "
                 "machines, or to sqlite:////folder/catalogue.sqlite for this machine alone."
             )
-        return f"sqlite:///{place / CATALOGUE_FILE}", CATALOGUE_FILE
+        return URL.create("sqlite", database=str(place / CATALOGUE_FILE)), CATALOGUE_FILE
     parts = parse_url(url)
     is_here_only = isinstance(place, Bucket) and parts.get_backend_name() == "sqlite"
     host = socket.gethostname() if is_here_only else parts.host or ""
-    return url, f"{parts.get_backend_name()}://{host}{f':{parts.port}' if parts.port else ''}/{parts.database or ''}"
+    return parts, f"{parts.get_backend_name()}://{host}{f':{parts.port}' if parts.port else ''}/{parts.database or ''}"
 
 
 async def _make_manifest(store: Store, catalogue: str) -> None:

@@ -5,8 +5,8 @@ from flows.care.tables import publish_rebuilt
 from flows.history import keep_history
 from flows.inputs import ArchiveInput
 from flows.runnable import runnable
-from tasks.rebuild import Rebuilt
-from tasks.rebuild import rebuild as make_rows
+from tasks.care.rebuild import Rebuilt
+from tasks.care.rebuild import rebuild as make_rows
 from tasks.steps import Steps
 
 

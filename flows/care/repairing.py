@@ -13,10 +13,10 @@ from flows.history import keep_history
 from flows.inputs import ArchiveInput
 from flows.runnable import runnable
 from tasks.account import Credentials
+from tasks.care.refetch import refetch
+from tasks.care.repair import Repaired
+from tasks.care.repair import repair as mend
 from tasks.models import ImageRecord
-from tasks.refetch import refetch
-from tasks.repair import Repaired
-from tasks.repair import repair as mend
 from tasks.steps import Steps
 
 

@@ -10,8 +10,8 @@ from flows.care.tables import publish_swept
 from flows.history import keep_history
 from flows.inputs import ArchiveInput
 from flows.runnable import runnable
+from tasks.care.sweep import GRACE, Swept, sweep
 from tasks.steps import Steps
-from tasks.sweep import GRACE, Swept, sweep
 
 GRACE_DAYS = GRACE.days
 

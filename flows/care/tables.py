@@ -6,13 +6,13 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.context import FlowRunContext
 
 from blocks.provider import Frozen
-from tasks.rebuild import Rebuilt
+from tasks.care.rebuild import Rebuilt
+from tasks.care.repair import Repaired
+from tasks.care.sweep import Swept
+from tasks.care.verify import Verified
 from tasks.rejudging import Rejudged
-from tasks.repair import Repaired
 from tasks.report.markdown import escape
 from tasks.shown import one_line
-from tasks.sweep import Swept
-from tasks.verify import Verified
 
 MAX_ROWS = 1000
 """Prefect stores artifacts in its database; a store that is gone would be a million rows."""

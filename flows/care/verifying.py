@@ -8,11 +8,11 @@ from flows.care.tables import publish_findings
 from flows.history import keep_history
 from flows.inputs import ArchiveInput
 from flows.runnable import runnable
-from tasks.findings import ArchiveDamaged, Finding, days_of_fraction
-from tasks.named import named_elsewhere
+from tasks.care.findings import ArchiveDamaged, Finding, days_of_fraction
+from tasks.care.named import named_elsewhere
+from tasks.care.verify import Verified
+from tasks.care.verify import verify as look_through
 from tasks.steps import Steps
-from tasks.verify import Verified
-from tasks.verify import verify as look_through
 
 ALL = "1/1"
 

@@ -9,12 +9,12 @@ from rich.table import Table
 from flows.care import Reconciled
 from flows.care.tables import said_of_look, said_of_lost
 from flows.cli.screen import err, out, plain
-from tasks.findings import Finding
-from tasks.rebuild import Rebuilt
-from tasks.repair import Repaired
+from tasks.care.findings import Finding
+from tasks.care.rebuild import Rebuilt
+from tasks.care.repair import Repaired
+from tasks.care.sweep import Swept
+from tasks.care.verify import Verified
 from tasks.steps import StepWatcher
-from tasks.sweep import Swept
-from tasks.verify import Verified
 
 FINDINGS_SHOWN = 200
 

@@ -9,7 +9,7 @@ from flows.care.sweeping import GRACE_DAYS
 from flows.care.verifying import ALL
 from flows.cli import care_pages, console
 from flows.cli.arguments import accounts, add_archive, add_sandbox, command_of
-from tasks.findings import ArchiveDamaged
+from tasks.care.findings import ArchiveDamaged
 from tasks.steps import watching_steps
 
 DAMAGED = ArchiveError.exit_code

@@ -1,8 +1,8 @@
 """The gate itself: paid bytes either pass as the picture that was asked for, or are refused with a reason.
 
 The walk through the structure finds what decoders let pass (a missing end, bytes behind it, chunks that are gone); the
-decode finds the rest. A flipped bit in the data of a JPEG or a WebP is found by neither: `tasks/verify.py` finds it,
-by the SHA-256, if it happens after the picture was received.
+decode finds the rest. A flipped bit in the data of a JPEG or a WebP is found by neither: `tasks/care/verify.py` finds
+it, by the SHA-256, if it happens after the picture was received.
 """
 
 from blocks.errors import BadPicture, WrongPicture

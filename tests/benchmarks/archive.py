@@ -26,9 +26,9 @@ from blocks.archive.archive import Archive, open_archive
 from blocks.archive.catalogue import Catalogue
 from blocks.archive.layout import CATALOGUE_FILE, record_key
 from blocks.provider import PictureRequest
+from tasks.care.rebuild import rebuild
 from tasks.measured import Checks, Quality
 from tasks.models import ImageRecord, Prompt
-from tasks.rebuild import rebuild
 from tasks.records import catalogue_entry
 from tasks.replay import shot_of
 from tests.benchmarks.peers import installed

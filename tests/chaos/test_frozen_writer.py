@@ -13,15 +13,15 @@ import pytest
 from blocks.archive.archive import Archive, open_archive
 from blocks.archive.layout import object_key
 from blocks.errors import ArchiveError
+from tasks.care.repair import repair
+from tasks.care.sweep import sweep
+from tasks.care.verify import verify
 from tasks.gate.admit import Expected, admit
 from tasks.models import ImageRecord, sha256_of
-from tasks.repair import repair
-from tasks.sweep import sweep
-from tasks.verify import verify
 from tests.chaos.frozen_writer import BEFORE_RECORD, BEFORE_ROW, HALF_WRITTEN
 from tests.images import image_record
+from tests.tasks.care.upkeep import bought, execute
 from tests.tasks.gate.files import PNG
-from tests.tasks.upkeep import bought, execute
 
 ROOT = Path(__file__).parents[2]
 NO_GRACE = timedelta(0)

@@ -12,7 +12,7 @@ import sys
 from decimal import Decimal
 from typing import Literal, get_args
 
-from blocks.archive import database, durable
+from blocks.archive import durable, sqlite
 from blocks.archive.archive import Archive, open_archive
 from blocks.archive.layout import object_key, record_key
 from blocks.archive.ledger import Charge, Reservation
@@ -35,7 +35,7 @@ def cripple(style: Style) -> None:
     """Takes away what makes writes durable."""
     if style == "no fsync":
         setattr(os, "fsync", lambda _: None)  # noqa: B010  # an assignment would need an ignore
-        setattr(database, "_PRAGMAS", (*database._PRAGMAS, "PRAGMA synchronous = OFF"))  # noqa: B010  # likewise
+        setattr(sqlite, "_PRAGMAS", (*sqlite._PRAGMAS, "PRAGMA synchronous = OFF"))  # noqa: B010  # likewise
     elif style == "no folder fsync":
         setattr(durable, "sync_folder", lambda _: None)  # noqa: B010  # likewise
 

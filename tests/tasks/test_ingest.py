@@ -20,7 +20,7 @@ from tasks.models import Shot, sha256_of
 from tasks.purchase import Purchase
 from tasks.studio import Studio
 from tests.conftest import Sandbox
-from tests.tasks.upkeep import overwrite
+from tests.tasks.care.upkeep import overwrite
 
 OpenStudio = Callable[..., AbstractAsyncContextManager[Studio]]
 ShotOf = Callable[..., Shot]

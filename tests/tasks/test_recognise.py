@@ -11,7 +11,7 @@ from tasks.models import sha256_of
 from tasks.near import THRESHOLD_BITS
 from tasks.pixels import pixels_sha256
 from tasks.recognise import MOST_LIKENESSES, Likeness, recognise
-from tests.tasks.upkeep import ImageOf, keep
+from tests.tasks.care.upkeep import ImageOf, keep
 
 PICTURES = 8
 Draw = Callable[..., Image.Image]

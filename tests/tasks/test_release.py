@@ -12,6 +12,7 @@ from blocks.errors import ArchiveError, BadPicture, BriefError
 from flows.stages import make_pictures
 from tasks import ingest
 from tasks import release as module
+from tasks.care.sweep import sweep
 from tasks.gate.admit import Expected
 from tasks.gate.quarantine import Quarantined, note_on
 from tasks.generate import collect, submit
@@ -19,13 +20,12 @@ from tasks.models import Release, Shot
 from tasks.purchase import Purchase
 from tasks.release import held_in, release
 from tasks.studio import Studio
-from tasks.sweep import sweep
 from tests.conftest import Sandbox
 from tests.money import cu
 from tests.tasks.buying import PRICE_CU, state_of
+from tests.tasks.care.upkeep import overwrite
 from tests.tasks.conftest import OpenStudio, ShotOf
 from tests.tasks.gate.files import encoded, scene
-from tests.tasks.upkeep import overwrite
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

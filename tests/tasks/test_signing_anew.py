@@ -9,7 +9,7 @@ from tasks import signing_anew
 from tasks.models import ImageRecord
 from tasks.signature import FINGERPRINT_BYTES, SIGNATURE_RULE, signature_row
 from tasks.signing_anew import sign_anew
-from tests.tasks.upkeep import filled, overwrite
+from tests.tasks.care.upkeep import filled, overwrite
 
 
 async def signatures(archive: Archive) -> dict[str, tuple[str, bytes]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 from blocks.archive import migrations
 from blocks.archive.archive import open_archive
@@ -28,10 +29,10 @@ os._exit(0)
 @pytest.fixture
 async def root(tmp_path: Path) -> Path:
     """An archive that holds an object and a budget, in a folder whose name would mean something else in a URL."""
-    async with open_archive(str(tmp_path / "50 %20 #1")) as archive:
+    async with open_archive(str(tmp_path / "50 %20 #1?a=b")) as archive:
         await archive.store.put_if_absent(KEY, b"bytes")
         await archive.ledger.open_budget("day", USD)
-    return tmp_path / "50 %20 #1"
+    return tmp_path / "50 %20 #1?a=b"
 
 
 async def test_an_archive_is_read_where_nothing_can_be_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +166,8 @@ async def test_a_bucket_is_read_without_a_trial_object(tmp_path: Path, monkeypat
 
 async def test_a_reader_cannot_write_past_its_refusal(root: Path) -> None:
     """SQLite itself holds the file read-only, whatever a piece of work tries."""
-    async with open_database(f"sqlite:///{root / 'catalogue.sqlite'}", for_reading=True) as database:
+    url = URL.create("sqlite", database=str(root / "catalogue.sqlite"))
+    async with open_database(url, for_reading=True) as database:
         with pytest.raises(ArchiveError, match="readonly database"):
             await database.read(lambda connection: connection.exec_driver_sql("DELETE FROM budgets"))
     connection = sqlite3.connect(root / "catalogue.sqlite")

@@ -16,12 +16,12 @@ from blocks.archive.layout import CATALOGUE_FILE, object_key, record_key, trash_
 from blocks.errors import ArchiveError, BriefError, SetupError
 from flows.care import gc, rebuild, repair, verify
 from flows.cli.main import main
-from tasks.findings import ArchiveDamaged, FindingKind
+from tasks.care.findings import ArchiveDamaged, FindingKind
 from tasks.models import CampaignResult, sha256_of
 from tests.conftest import Sandbox
 from tests.flows.conftest import Workplace
+from tests.tasks.care.upkeep import OTHER
 from tests.tasks.gate.files import flipped
-from tests.tasks.upkeep import OTHER
 
 ORPHAN = sha256_of(OTHER)
 

@@ -9,6 +9,9 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from tests.chromium import CHROMIUM, FLAGS
 
+LABELS = "(figures) => figures.map((figure) => figure.querySelector('.edge b').textContent)"
+"""What stands on the edges of pictures, for `evaluate_all`."""
+
 
 @asynccontextmanager
 async def running_browser() -> AsyncIterator[Browser]:

@@ -12,16 +12,16 @@ from blocks.archive.catalogue import Catalogue, VerdictRow
 from blocks.archive.layout import CATALOGUE_FILE, decision_key, record_key
 from blocks.archive.ledger import Reservation
 from blocks.archive.search import Search
+from tasks.care.findings import FindingKind
+from tasks.care.rebuild import Rebuilt, rebuild
 from tasks.decided import decision_id
 from tasks.edition_file import file_key, put_verdicts
-from tasks.findings import FindingKind
 from tasks.models import ImageRecord, sha256_of
-from tasks.rebuild import Rebuilt, rebuild
 from tasks.records import catalogue_entry
 from tasks.review import Decision
 from tasks.rulings import keep_rulings, told_apart
+from tests.tasks.care.upkeep import ImageOf, bought, filled, keep, overwrite
 from tests.tasks.gate.spoilt import GOOD
-from tests.tasks.upkeep import ImageOf, bought, filled, keep, overwrite
 
 IMAGES = 700
 """More than two batches."""

@@ -9,9 +9,18 @@ from hypothesis import strategies as st
 
 from blocks.archive.layout import object_key, record_key
 from blocks.errors import BriefError
-from tasks.findings import DATABASE, Finding, FindingKind, Inventory, compare, days_of_fraction, is_due, parse_record
+from tasks.care.findings import (
+    DATABASE,
+    Finding,
+    FindingKind,
+    Inventory,
+    compare,
+    days_of_fraction,
+    is_due,
+    parse_record,
+)
 from tasks.models import ImageRecord
-from tests.tasks.upkeep import bought
+from tests.tasks.care.upkeep import bought
 
 ImageOf = Callable[..., ImageRecord]
 A, B, C, D = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)

@@ -14,14 +14,14 @@ from blocks.archive.layout import object_key, record_key, sha256_of_key, thumbna
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError, BadPicture, KleinbildError
 from blocks.provider import Frozen
+from tasks.care.findings import DATABASE, Finding, FindingKind, parse_record
+from tasks.care.rebuild import rebuild, write_rows
+from tasks.care.verify import Progress
+from tasks.care.witnesses import check_against_row, doubts_on
 from tasks.checks import examine
-from tasks.findings import DATABASE, Finding, FindingKind, parse_record
 from tasks.models import ImageRecord, sha256_of
 from tasks.provenance.views import marked_thumbnail
-from tasks.rebuild import rebuild, write_rows
 from tasks.trash import is_whole, put_in_place, take_out_of_trash
-from tasks.verify import Progress
-from tasks.witnesses import check_against_row, doubts_on
 
 Fetch = Callable[[ImageRecord], Awaitable[bytes]]
 """Fetches the bytes of a picture from its provider once more, or raises why it cannot."""
@@ -67,7 +67,7 @@ async def repair(
     """Mends what can be mended; the rest stays as it is, with a note that says why.
 
     Args:
-        findings: What a look has found (`tasks/verify.py`).
+        findings: What a look has found (`tasks/care/verify.py`).
         archive: The open archive.
         fetch: Fetches pictures that are not here any more.
         on_progress: Called after each finding.

@@ -17,7 +17,7 @@ from blocks.archive.ledger import Ledger, ShotState
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
-from tasks.findings import (
+from tasks.care.findings import (
     DATABASE,
     Finding,
     FindingKind,
@@ -27,9 +27,9 @@ from tasks.findings import (
     is_due,
     parse_record,
 )
+from tasks.care.verify_documents import damaged_documents
+from tasks.care.witnesses import check_against_row
 from tasks.models import ImageRecord, ReferenceUse
-from tasks.verify_documents import damaged_documents
-from tasks.witnesses import check_against_row
 
 READERS = 8
 DECODERS = 2

@@ -12,9 +12,9 @@ from blocks.archive.archive import Archive
 from blocks.archive.catalogue import Catalogue
 from blocks.archive.layout import sha256_of_key
 from blocks.errors import ArchiveError
-from tasks.findings import Finding
-from tasks.rebuild import read_image_record
-from tasks.verify import AT_ONCE, READERS, Progress
+from tasks.care.findings import Finding
+from tasks.care.rebuild import read_image_record
+from tasks.care.verify import AT_ONCE, READERS, Progress
 
 _SHA256 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 

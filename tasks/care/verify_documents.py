@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError
 from tasks.archive import read_record
+from tasks.care.findings import Finding, FindingKind
 from tasks.edition_file import EDITION_FORMAT, EditionFile
-from tasks.findings import Finding, FindingKind
 from tasks.gate.quarantine import Quarantined
 from tasks.review import DECISION_FORMAT, Decision
 from tasks.rulings import RULING_FORMAT, Ruling

@@ -36,7 +36,7 @@ class FindingKind(StrEnum):
     CATALOGUE_DIFFERS = "catalogue_differs"
     """The record is the truth; the catalogue can be rebuilt."""
     DISPUTED = "disputed"
-    """Record and catalogue say otherwise, and nothing tells which is right (`tasks/witnesses.py`)."""
+    """Record and catalogue say otherwise, and nothing tells which is right (`tasks/care/witnesses.py`)."""
     ORPHANED = "orphaned"
     """Nothing names it. No damage: a run that was killed, or is just at work, leaves such objects."""
 

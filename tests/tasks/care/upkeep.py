@@ -47,6 +47,11 @@ async def keep(archive: Archive, record: ImageRecord, data: bytes) -> None:
     await archive.catalogue.add([catalogue_entry(record)])
 
 
+async def keys(archive: Archive) -> set[str]:
+    """Lists all that lies in an archive, its database apart."""
+    return {key async for key in archive.store.list("") if not key.startswith(CATALOGUE_FILE)}
+
+
 def overwrite(archive: Archive, key: str, data: bytes) -> None:
     """What a failing disk does: past the store, which never changes anything."""
     path = Path(archive.root) / key

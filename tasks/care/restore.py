@@ -15,7 +15,7 @@ from blocks.archive.store import Store
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen, Money
 from tasks.archive import read_record
-from tasks.findings import parse_record
+from tasks.care.findings import parse_record
 from tasks.gate.quarantine import paid_in
 from tasks.models import ImageRecord, Shot
 

@@ -18,11 +18,11 @@ from flows.stages import make_pictures
 from tasks import ingest
 from tasks.archive import read_record
 from tasks.attempts import attempt_after
+from tasks.care.rebuild import rebuild
+from tasks.care.restore import restored_shots
 from tasks.generate import collect, submit
 from tasks.models import ImageRecord, Shot, sha256_of
 from tasks.purchase import Purchase
-from tasks.rebuild import rebuild
-from tasks.restore import restored_shots
 from tasks.studio import Studio
 from tests.conftest import Sandbox
 from tests.money import cu

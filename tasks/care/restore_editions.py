@@ -10,9 +10,9 @@ from blocks.archive.archive import Archive
 from blocks.archive.catalogue import CatalogueEntry, VerdictRow
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
+from tasks.care.findings import Finding, FindingKind
 from tasks.decided import as_decided, decisions_on
 from tasks.edition_file import EditionFile, edition_files, file_key, put_verdicts
-from tasks.findings import Finding, FindingKind
 from tasks.grouping import KEPT
 from tasks.near import FINGERPRINT_RULE
 from tasks.review import Standing

@@ -18,10 +18,10 @@ from blocks.archive.ledger import ShotState
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
-from tasks.named import named_among, named_in_records
+from tasks.care.named import named_among, named_in_records
+from tasks.care.verify import Progress
 from tasks.presence import at_work
 from tasks.trash import forget, is_overdue, put_into_trash, take_out_of_trash
-from tasks.verify import Progress
 
 GRACE = timedelta(days=14)
 """As long as git keeps what nothing names (`gc.pruneExpire`)."""

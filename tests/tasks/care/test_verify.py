@@ -1,51 +1,25 @@
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from blocks.archive.archive import Archive
 from blocks.archive.layout import (
-    decision_key,
-    edition_key,
     object_key,
     quarantine_key,
     quarantine_reason_key,
-    quarantine_repeat_key,
     record_key,
-    repeat_key,
 )
-from blocks.archive.ledger import Reservation
-from tasks.edition_file import put_verdicts
-from tasks.findings import DATABASE, Finding, FindingKind
+from tasks.care.findings import DATABASE, Finding, FindingKind
+from tasks.care.verify import Verified
 from tasks.gate.quarantine import Quarantined
 from tasks.models import ImageRecord, sha256_of
-from tasks.restore import restored_shots
-from tasks.rulings import keep_rulings, told_apart
-from tasks.trash import put_in_place
-from tasks.verify import Verified, verify
+from tests.tasks.care.looking import DAY, found, look
+from tests.tasks.care.upkeep import execute, keep, overwrite
 from tests.tasks.gate.files import PNG, encoded, flipped, scene
 from tests.tasks.gate.spoilt import GOOD, SPOILT, Spoilt
-from tests.tasks.upkeep import ImageOf, execute, filled, keep, overwrite
-
-DAY = date(2026, 11, 20)
-
-
-@pytest.fixture
-async def images(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
-    """As a campaign leaves them: the ledger knows their shots."""
-    records = await filled(archive, image_of)
-    await archive.ledger.restore(restored_shots(records))
-    return records
-
-
-async def look(archive: Archive, **options: object) -> Verified:
-    return await verify(archive, **{"day": DAY, **options})  # type: ignore[arg-type]  # as named
-
-
-async def found(archive: Archive, **options: object) -> list[tuple[FindingKind, str]]:
-    return [(finding.kind, finding.key) for finding in (await look(archive, **options)).findings]
 
 
 async def test_a_sound_archive_has_no_findings(archive: Archive, images: Sequence[ImageRecord]) -> None:
@@ -207,54 +181,6 @@ async def test_in_so_many_days_everything_is_looked_at_once(archive: Archive, im
     assert sum(day.looked_at for day in days) == 4
 
 
-async def test_a_run_at_work_is_no_damage(archive: Archive, images: Sequence[ImageRecord]) -> None:
-    """Its pictures have bytes and records, and their rows are still to come; a day later that would be damage."""
-    new = await keep_without_row(archive, images[0])
-    await archive.ledger.begin_run("at-work")
-    assert await found(archive) == []
-
-    old = new.model_copy(update={"made_at": datetime.now(UTC) - timedelta(days=1)})
-    overwrite(archive, record_key(new.sha256), old.model_dump_json().encode())
-    assert await found(archive) == [(FindingKind.CATALOGUE_DIFFERS, record_key(new.sha256))]
-
-
-async def test_a_shot_under_way_is_no_damage(archive: Archive, images: Sequence[ImageRecord]) -> None:
-    """Its run is frozen and counts as gone; when it goes on it writes the row."""
-    new = await keep_without_row(archive, images[0])
-    reservation = Reservation(
-        shot_key=new.shot_key[::-1],
-        provider="scenario",
-        sandbox=True,
-        request_json="{}",
-        campaign="c",
-        edition="e",
-        run_id="r",
-    )
-    await archive.ledger.reserve(reservation)
-    await archive.ledger.mark_sending(reservation.shot_key, 1)
-
-    assert await found(archive) == []
-
-
-async def test_without_a_run_at_work_a_young_record_needs_a_row(
-    archive: Archive, images: Sequence[ImageRecord]
-) -> None:
-    """Nobody is about to write it: a catalogue that was lost just after a campaign is found at once."""
-    new = await keep_without_row(archive, images[0])
-    await archive.ledger.begin_run("was at work")
-    await archive.ledger.end_run("was at work")
-
-    assert await found(archive) == [(FindingKind.CATALOGUE_DIFFERS, record_key(new.sha256))]
-
-
-async def keep_without_row(archive: Archive, like: ImageRecord) -> ImageRecord:
-    data = encoded(scene().rotate(180), "PNG")
-    new = like.model_copy(update={"sha256": sha256_of(data), "made_at": datetime.now(UTC)})
-    await archive.store.put_if_absent(object_key(new.sha256), data)
-    await archive.store.put_if_absent(record_key(new.sha256), new.model_dump_json().encode())
-    return new
-
-
 async def test_an_empty_catalogue_is_one_finding(archive: Archive, images: Sequence[ImageRecord]) -> None:
     """It says what to do, once, and not of each picture."""
     await asyncio.to_thread(execute, archive, "DELETE FROM images", "DELETE FROM signatures")
@@ -268,45 +194,12 @@ async def test_shots_that_the_ledger_does_not_know_are_one_finding(
     archive: Archive, images: Sequence[ImageRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A campaign refuses to run beside them: nobody is to hear of it only then."""
-    monkeypatch.setattr("tasks.verify.AT_ONCE", 2)
+    monkeypatch.setattr("tasks.care.verify.AT_ONCE", 2)
     await asyncio.to_thread(execute, archive, f"DELETE FROM shots WHERE shot_key != '{images[0].shot_key}'")
     [finding] = (await look(archive)).findings
 
     assert (finding.kind, finding.key) == (FindingKind.CATALOGUE_DIFFERS, DATABASE)
     assert finding.detail == "The catalogue has pictures of 3 shots that the ledger does not know: run `rebuild`."
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        decision_key("review-0123"),
-        decision_key("ruling-0123"),
-        edition_key("0123"),
-        repeat_key("1" * 64, 0),
-        quarantine_reason_key("2" * 64),
-        quarantine_repeat_key("2" * 64, "1" * 64, 0),
-    ],
-)
-@pytest.mark.parametrize("harm", [b"", b"{", b"\xff", b'{"format": 99}'])
-async def test_documents_that_cannot_be_read_are_damage(
-    key: str, harm: bytes, archive: Archive, images: Sequence[ImageRecord]
-) -> None:
-    """They stop runs, or are missed when the database is lost: nobody is to hear of it only then."""
-    await archive.store.put_if_absent(key, harm)
-    assert await found(archive) == [(FindingKind.UNREADABLE, key)]
-
-
-async def test_documents_that_are_whole_are_none(archive: Archive, images: Sequence[ImageRecord]) -> None:
-    """Each kind as it is written; what a later version puts beside them is not ours to judge."""
-    ruling = told_apart(images[0].sha256, images[1].sha256, datetime.now(UTC))
-    await keep_rulings([ruling], archive.store)
-    await put_verdicts(images[0].campaign, images[0].edition, [], archive)
-    await archive.store.put_if_absent(repeat_key("1" * 64, 0), images[0].model_dump_json().encode())
-    await archive.store.put_if_absent(decision_key("of-tomorrow"), b"?")
-    overwrite(archive, object_key(images[0].sha256), b"damaged")
-    await put_in_place(object_key(images[0].sha256), GOOD["PNG"], archive.store)  # leaves a note in quarantine
-
-    assert await found(archive) == []
 
 
 async def test_a_record_of_the_future_is_looked_at(archive: Archive, images: Sequence[ImageRecord]) -> None:
@@ -321,27 +214,11 @@ async def test_a_record_of_the_future_is_looked_at(archive: Archive, images: Seq
     }
 
 
-async def test_a_picture_that_came_during_the_look_is_no_damage(
-    archive: Archive, images: Sequence[ImageRecord], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its row is there, and its record was not yet there when records were listed."""
-    data = encoded(scene().rotate(180), "PNG")
-    new = images[0].model_copy(update={"sha256": sha256_of(data), "made_at": datetime.now(UTC)})
-    real = archive.catalogue.sha256s
-
-    async def meanwhile() -> object:
-        await keep(archive, new, data)
-        return await real()
-
-    monkeypatch.setattr(archive.catalogue, "sha256s", meanwhile)
-    assert await found(archive) == []
-
-
 async def test_progress_is_told(
     archive: Archive, images: Sequence[ImageRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After each batch: how many of how many."""
-    monkeypatch.setattr("tasks.verify.AT_ONCE", 2)
+    monkeypatch.setattr("tasks.care.verify.AT_ONCE", 2)
     told: list[tuple[int, int]] = []
     await look(archive, on_progress=lambda done, due: told.append((done, due)))
 

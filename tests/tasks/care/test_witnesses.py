@@ -7,12 +7,12 @@ import pytest
 from blocks.archive.archive import Archive
 from blocks.archive.catalogue import CatalogueEntry
 from blocks.archive.layout import record_key, repeat_key
-from tasks.findings import Finding, FindingKind
+from tasks.care.findings import Finding, FindingKind
+from tasks.care.witnesses import check_against_row, check_row, doubts_on
 from tasks.models import ImageRecord, Prompt
 from tasks.records import catalogue_entry
-from tasks.witnesses import check_against_row, check_row, doubts_on
 from tests.money import cu
-from tests.tasks.upkeep import bought
+from tests.tasks.care.upkeep import bought
 
 ImageOf = Callable[..., ImageRecord]
 OF_A_COLUMN: list[dict[str, Any]] = [

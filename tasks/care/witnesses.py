@@ -9,7 +9,7 @@ from blocks.archive.layout import record_key, repeat_key
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError
 from tasks.archive import read_record
-from tasks.findings import Finding, FindingKind, parse_record
+from tasks.care.findings import Finding, FindingKind, parse_record
 from tasks.models import ImageRecord
 from tasks.records import catalogue_entry
 

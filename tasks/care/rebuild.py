@@ -16,13 +16,13 @@ from blocks.archive.layout import record_key, sha256_of_key
 from blocks.archive.store import Store
 from blocks.errors import ArchiveError
 from blocks.provider import Frozen
-from tasks.findings import Finding, FindingKind, parse_record
+from tasks.care.findings import Finding, FindingKind, parse_record
+from tasks.care.restore import restore_ledger
+from tasks.care.restore_editions import Edition, Shot, restore_editions
+from tasks.care.verify import AT_ONCE, READERS, Progress
+from tasks.care.witnesses import check_against_row
 from tasks.models import ImageRecord
 from tasks.records import catalogue_entry
-from tasks.restore import restore_ledger
-from tasks.restore_editions import Edition, Shot, restore_editions
-from tasks.verify import AT_ONCE, READERS, Progress
-from tasks.witnesses import check_against_row
 
 
 class Rebuilt(Frozen):
@@ -45,7 +45,7 @@ class Rebuilt(Frozen):
 async def rebuild(archive: Archive, *, on_progress: Progress = lambda done, due: None) -> Rebuilt:
     """Makes the rows of all images agree with their records, and puts back what else a lost database knew.
 
-    A row whose record is gone stays: it is what the record can be made from (`tasks/repair.py`).
+    A row whose record is gone stays: it is what the record can be made from (`tasks/care/repair.py`).
 
     Raises:
         ArchiveError: The store cannot be listed, or the database not be written.
