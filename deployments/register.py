@@ -20,7 +20,7 @@ from blocks.scenario.credentials import ScenarioCredentials
 from blocks.signing.block import SigningCertificate
 from blocks.sunra.credentials import SunraCredentials
 from deployments.limits import ensure_limits, limit_name
-from deployments.saved import accounts_without_keys, completed, kept_caps, one_root, saved_block, stand_ins
+from deployments.saved import accounts_without_keys, completed, kept_caps, one_root, saved_block, stand_ins, with_id
 from flows.accounts import BLOCK_NAME
 from tasks.provenance.demo_certificates import make_demo_certificates
 
@@ -139,7 +139,8 @@ async def _saved(given: Block) -> list[str]:
     block = await completed(given)
     lines = []
     if isinstance(given, ImageArchive) and isinstance(block, ImageArchive):
-        lines = [line for line in [kept_caps(given, block)] if line]
+        block, known = await with_id(block)
+        lines = [line for line in (kept_caps(given, block), known) if line]
     if isinstance(block, ScenarioCredentials | SunraCredentials):
         # The sandbox bears more than a real account: its limit is another one.
         name = limit_name(type(block), "sandbox" if block.sandbox else BLOCK_NAME)

@@ -9,7 +9,7 @@ from prefect.blocks.core import Block
 from blocks.archive.archive import folder_of
 from blocks.archive.block import ImageArchive
 from blocks.archive.bucket import bucket_of
-from blocks.errors import SetupError
+from blocks.errors import ArchiveError, SetupError
 from blocks.scenario.credentials import ScenarioCredentials
 from blocks.signing.block import SigningCertificate
 from blocks.sunra.credentials import SunraCredentials
@@ -78,6 +78,25 @@ def kept_caps(given: ImageArchive, archive: ImageArchive) -> str:
         if cap is not None and f"cap_per_{period}" not in given.model_fields_set
     ]
     return f"kept caps on spending: {', '.join(kept)}" if kept else ""
+
+
+async def with_id(archive: ImageArchive) -> tuple[ImageArchive, str]:
+    """Fills in the id of an archive that is there, so that another one, or none, will not be taken for it.
+
+    An id that is saved stays: which of two archives is meant, a person says.
+
+    Returns:
+        The block, and what is to be said; nothing where all is as it was, or nothing is there yet.
+    """
+    try:
+        there = await archive.id_there()
+    except (SetupError, ArchiveError) as error:  # keys that are not here, a bucket that does not answer
+        return archive, f"could not look at the archive: {error}"
+    if archive.archive_id is None and there is not None:
+        return archive.model_copy(update={"archive_id": there}), f"knows the archive there by its id, {there}"
+    if archive.archive_id != there:
+        return archive, f"ATTENTION: the archive {archive.archive_id} is not at {archive.root}: is its disk mounted?"
+    return archive, ""
 
 
 def one_root(root: str) -> str:

@@ -111,6 +111,19 @@ async def is_made(root: str, keys: StoreKeys | None = None) -> bool:
     return await ObjectStore.at(place, keys).head(MANIFEST_KEY) is not None
 
 
+async def id_of(root: str, keys: StoreKeys | None = None) -> str | None:
+    """The id of the archive that is there; None where there is none. Makes nothing.
+
+    Raises:
+        SetupError: The root names nothing, or the keys are not complete.
+        ArchiveError: The bucket cannot be looked at, or `archive.json` is damaged or of a newer Kleinbild.
+    """
+    if not await is_made(root, keys):
+        return None
+    store = await _open_store(_place_of(root), keys, for_reading=True)
+    return (await _manifest_of(store, str(store.root))).id
+
+
 def folder_of(root: str) -> Path:
     """The folder that a root names.
 

@@ -7,9 +7,12 @@ from decimal import Decimal
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, HttpUrl, SecretStr
 
-from blocks.archive.archive import Archive, is_made, open_archive
+from blocks.archive.archive import Archive, id_of, is_made, open_archive
 from blocks.archive.saved_keys import saved_keys
 from blocks.archive.store_keys import StoreKeys
+from blocks.errors import SetupError
+
+ID_SHOWN = 8
 
 
 class ImageArchive(Block):
@@ -57,6 +60,15 @@ class ImageArchive(Block):
             "Without it, a SQLite file in the folder; a bucket needs one."
         ),
     )
+    archive_id: str | None = Field(
+        default=None,
+        title="Id of the archive",
+        description=(
+            "What its archive.json says; `python -m deployments.register` fills it in. With it, only this very archive "
+            "is used: where its disk is not mounted, nothing is made there, and nothing bought twice. Empty: an "
+            "archive is made where there is none."
+        ),
+    )
     browse_url: str | None = Field(
         default=None,
         title="Address for browsers",
@@ -80,22 +92,52 @@ class ImageArchive(Block):
             for_reading: Whether to write nothing at all, so that a read-only medium or a full disk will do.
 
         Raises:
-            SetupError: The root or the database cannot be used; or there is no archive to read.
+            SetupError: The root or the database cannot be used; there is no archive to read; or it is not the one that
+                the block has the id of.
             ArchiveError: The archive was made by a newer Kleinbild; or it is to be read, and cannot be as it lies.
         """
-        url = self.catalogue_url
+        url, keys = self.catalogue_url, await self._keys()
+        await self._refuse_others(keys)
         secret = None if url is None else url.get_secret_value()
-        async with open_archive(self.root, secret, await self._keys(), for_reading=for_reading) as opened:
+        async with open_archive(self.root, secret, keys, for_reading=for_reading) as opened:
             yield opened
 
     async def is_made(self) -> bool:
         """Tells whether the archive is there already. Makes nothing.
 
         Raises:
-            SetupError: The root names nothing, or the keys are not complete.
+            SetupError: The root names nothing, the keys are not complete, or the block has the id of an archive that is
+                not there.
             ArchiveError: The bucket cannot be looked at.
         """
-        return await is_made(self.root, await self._keys())
+        keys = await self._keys()
+        await self._refuse_others(keys)
+        return await is_made(self.root, keys)
+
+    async def id_there(self) -> str | None:
+        """Looks which archive is at the root, whatever the block says; None where there is none.
+
+        Raises:
+            SetupError: The root names nothing, or the keys are not complete.
+            ArchiveError: The bucket cannot be looked at, or `archive.json` cannot be read.
+        """
+        return await id_of(self.root, await self._keys())
+
+    async def _refuse_others(self, keys: StoreKeys | None) -> None:
+        """Makes no second archive in the empty folder that a disk was to be mounted on."""
+        if self.archive_id is None:
+            return
+        found = await id_of(self.root, keys)
+        if found is None:
+            raise SetupError(
+                f"The archive {self.archive_id[:ID_SHOWN]} is not at {self.root}: is its disk mounted? If it is gone "
+                "for good, clear `Id of the archive` in its block: a new one is made then, and all is bought anew."
+            )
+        if found != self.archive_id:
+            raise SetupError(
+                f"At {self.root} is the archive {found[:ID_SHOWN]}, and not {self.archive_id[:ID_SHOWN]}, which its "
+                "block has the id of: mount the right one, or clear `Id of the archive` in the block."
+            )
 
     async def _keys(self) -> StoreKeys | None:
         return None if self.credentials is None else await saved_keys(self.credentials)

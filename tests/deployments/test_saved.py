@@ -81,7 +81,12 @@ async def test_caps_stay_however_the_archive_is_written(
     archive = await loaded(ImageArchive)
     assert (archive.root, caps(archive)) == (str(tmp_path / "pictures"), (Decimal(5), Decimal(50), "EUR"))
     assert (archive.browse_url, archive.credentials) == tuple(fields.values())
-    assert lines == ["saved image-archive/default", "kept caps on spending: 5 EUR per day, 50 EUR per month"]
+    assert lines == [
+        "saved image-archive/default",
+        "kept caps on spending: 5 EUR per day, 50 EUR per month",
+        "could not look at the archive: There is no saved block 'aws-credentials/ours': save it first, in Prefect's page "
+        "or in Python.",
+    ]
 
 
 async def test_caps_outlive_the_archive() -> None:
@@ -95,6 +100,43 @@ async def test_caps_outlive_the_archive() -> None:
     assert (archive.root, caps(archive)) == ("/two", (Decimal(5), Decimal(40), "USD"))
     assert (archive.browse_url, archive.catalogue_url) == (None, None)
     assert lines == ["saved image-archive/default", "kept caps on spending: 5 USD per day"]
+
+
+async def test_an_archive_that_is_there_is_known_by_its_id(tmp_path: Path) -> None:
+    """Nothing is said of one that its first campaign has yet to make; what is known stays known when it is away."""
+    given = {"KLEINBILD_ARCHIVE": str(tmp_path / "archive")}
+    assert await save(blocks_from(given)) == ["saved image-archive/default"]
+    assert (await loaded(ImageArchive)).archive_id is None
+
+    async with (await loaded(ImageArchive)).open() as archive:
+        pass
+    assert await save(blocks_from(given)) == [
+        "saved image-archive/default",
+        f"knows the archive there by its id, {archive.id}",
+    ]
+    assert (await loaded(ImageArchive)).archive_id == archive.id
+    assert await save(blocks_from(given)) == ["saved image-archive/default"]
+
+    (tmp_path / "archive").rename(tmp_path / "elsewhere")
+    assert await save(blocks_from(given)) == [
+        "saved image-archive/default",
+        f"ATTENTION: the archive {archive.id} is not at {tmp_path / 'archive'}: is its disk mounted?",
+    ]
+    assert (await loaded(ImageArchive)).archive_id == archive.id
+
+    elsewhere = {"KLEINBILD_ARCHIVE": str(tmp_path / "new")}
+    assert await save(blocks_from(elsewhere)) == ["saved image-archive/default"]
+    assert (await loaded(ImageArchive)).archive_id is None
+
+
+async def test_an_archive_that_cannot_be_looked_at_is_saved_all_the_same(tmp_path: Path) -> None:
+    """Its keys, or its disk, may be on other machines than this one; what is in the way is said."""
+    (tmp_path / "archive.json").write_text("{", encoding="utf-8")
+    lines = await save(blocks_from({"KLEINBILD_ARCHIVE": str(tmp_path)}))
+    assert lines[0] == "saved image-archive/default"
+    assert lines[1].startswith(f"could not look at the archive: archive.json in {tmp_path} is damaged")
+    assert len(lines) == 2
+    assert (await loaded(ImageArchive)).archive_id is None
 
 
 async def test_a_root_that_never_worked_can_be_mended() -> None:

@@ -1,3 +1,4 @@
+import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -5,8 +6,9 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
+from blocks.archive.block import ImageArchive
 from blocks.archive.layout import CATALOGUE_FILE, object_key
-from blocks.errors import ArchiveError
+from blocks.errors import ArchiveError, SetupError
 from flows.care import rebuild
 from tasks.models import CampaignResult
 from tests.conftest import Sandbox
@@ -117,3 +119,18 @@ def test_an_archive_that_is_gone_is_made_anew(workplace: Workplace, sandbox: San
     assert (first.bought, second.bought, third.bought) == (2, 2, 2)
     assert len(sandbox.jobs()) == 6
     assert digests(first) == digests(second) == digests(third)
+
+
+def test_an_archive_that_is_not_mounted_is_not_made_anew(workplace: Workplace, sandbox: Sandbox) -> None:
+    """The saved block has its id: a schedule that runs beside an empty folder buys nothing, and makes nothing there."""
+    brief = workplace.brief()
+    workplace.run(brief)
+    there = json.loads((workplace.archive / "archive.json").read_bytes())
+    shutil.rmtree(workplace.archive)
+    workplace.archive.mkdir()
+    saved = ImageArchive(root=str(workplace.archive), archive_id=there["id"])
+    with pytest.raises(SetupError, match="is its disk mounted"):
+        workplace.run(brief, archive=saved)
+
+    assert len(sandbox.jobs()) == 2
+    assert list(workplace.archive.iterdir()) == []

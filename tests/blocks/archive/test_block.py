@@ -39,6 +39,36 @@ async def test_the_catalogue_url_is_used_and_never_shown(tmp_path: Path) -> None
     assert "hidden" not in str(raised.value)
 
 
+async def test_a_block_with_an_id_opens_that_archive_alone(tmp_path: Path) -> None:
+    """A disk that is not mounted leaves an empty folder: a second archive there would buy everything once more."""
+    root = tmp_path / "mounted"
+    async with ImageArchive(root=str(root)).open() as archive:
+        known = ImageArchive(root=str(root), archive_id=archive.id)
+    for for_reading in (False, True):
+        async with known.open(for_reading=for_reading) as archive:
+            assert archive.id == known.archive_id == await known.id_there()
+    assert await known.is_made()
+
+    unmounted = tmp_path / "unmounted"
+    unmounted.mkdir()
+    moved = known.model_copy(update={"root": str(unmounted)})
+    for refused in (moved.is_made, moved.open().__aenter__, moved.open(for_reading=True).__aenter__):
+        with pytest.raises(SetupError, match=rf"{archive.id[:8]} is not at {unmounted}: is its disk mounted\?"):
+            await refused()
+    assert list(unmounted.iterdir()) == []
+    assert await moved.id_there() is None
+
+
+async def test_another_archive_in_its_place_is_refused(tmp_path: Path) -> None:
+    """It has another ledger: what the one knows that was meant would be bought once more."""
+    async with ImageArchive(root=str(tmp_path)).open() as archive:
+        pass
+    other = ImageArchive(root=str(tmp_path), archive_id="0" * 32)
+    with pytest.raises(SetupError, match=f"is the archive {archive.id[:8]}, and not 00000000, which its block has"):
+        async with other.open():
+            pass
+
+
 def test_the_block_type_is_a_public_name() -> None:
     """Deployments refer to `image-archive/name`: the slug stays."""
     assert ImageArchive.get_block_type_slug() == "image-archive"
