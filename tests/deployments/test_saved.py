@@ -84,8 +84,8 @@ async def test_caps_stay_however_the_archive_is_written(
     assert lines == [
         "saved image-archive/default",
         "kept caps on spending: 5 EUR per day, 50 EUR per month",
-        "could not look at the archive: There is no saved block 'aws-credentials/ours': save it first, in Prefect's page "
-        "or in Python.",
+        "could not look at the archive: There is no saved block 'aws-credentials/ours': save it first, in Prefect's "
+        "page or in Python.",
     ]
 
 
