@@ -37,7 +37,7 @@ async def show(image: str, archive: ImageArchive | Path | str | None = None) -> 
 
     Args:
         image: Its SHA-256, how that begins, or the path of a file: of the image itself, or of a copy that was stripped
-            of its metadata or encoded anew.
+            of its metadata, encoded anew, cropped or mirrored.
         archive: The archive, its folder or its saved block; found as in `campaign` if left out.
 
     Raises:

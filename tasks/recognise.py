@@ -1,7 +1,7 @@
-"""Knows an image again whose bytes were changed: stripped of metadata, marked, re-encoded, made smaller."""
+"""Knows an image again whose bytes were changed: stripped, marked, re-encoded, made smaller, cropped, mirrored."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -11,11 +11,16 @@ from blocks.errors import BadPicture, BriefError
 from blocks.provider import Frozen
 from tasks.archive import read_record
 from tasks.checks import decode_and_check, decode_and_hash_as_before
-from tasks.measured import Checks
-from tasks.near import FINGERPRINT_BITS, THRESHOLD_BITS, as_words, distances_bits, words_of
-from tasks.signature import is_comparable, unpacked_each
+from tasks.likeness import HOW, Alikeness, are_alike, resemblances
+from tasks.measured import Checks, How
+from tasks.near import FINGERPRINT_BITS, THRESHOLD_BITS
+from tasks.signature import is_comparable, signature_row, unpacked_each
 
 MOST_LIKENESSES = 5
+
+_ANY = Alikeness(THRESHOLD_BITS["normal"])
+_COPY = Alikeness(THRESHOLD_BITS["normal"], crops=False, mirror=False)
+_AT_ONCE = 1 << 16
 
 
 class Likeness(Frozen):
@@ -23,6 +28,7 @@ class Likeness(Frozen):
 
     sha256: str
     distance_bits: int
+    how: How = "copy"
     has_same_pixels: bool
     """In other bytes: a copy with its metadata stripped, or with marks added."""
 
@@ -44,31 +50,45 @@ async def recognise(data: bytes, shown_as: str, catalogue: Catalogue) -> tuple[L
         raise BriefError(f"No image in the archive has these bytes, and they are no picture. {error}") from error
     signed = await catalogue.signatures()
     known = [each for each in signed if is_comparable(each.rule, each.signature)]
-    nearest = await asyncio.to_thread(_nearest, checks.fingerprint, known)
-    near = [(known[place].sha256, bits) for place, bits in nearest if bits <= THRESHOLD_BITS["normal"]]
+    nearest = await asyncio.to_thread(_nearest, signature_row(checks)[1], known)
+    near = [each for each in nearest if each.distance_bits <= _ANY.threshold_bits]
     if not near:
-        least = f"; the nearest differs in {nearest[0][1]} of {FINGERPRINT_BITS} bits" if nearest else ""
+        least = f"; the nearest differs in {nearest[0].distance_bits} of {FINGERPRINT_BITS} bits" if nearest else ""
         raise BriefError(
             f"No image in the archive is {shown_as}, or looks like it{least}.{_unread(len(signed) - len(known))}"
         )
-    originals = [await _checks_of(sha256, catalogue) for sha256, _ in near]
+    originals = [await _checks_of(each.sha256, catalogue) for each in near]
     pixels = {checks.pixels_blake3}
     if any(each is not None and each.pixels_sha256 for each in originals):
         pixels.add(await asyncio.to_thread(decode_and_hash_as_before, data, shown_as))
     likenesses = [
-        Likeness(sha256=sha256, distance_bits=bits, has_same_pixels=_pixels_of(original) in pixels)
-        for (sha256, bits), original in zip(near, originals, strict=True)
+        each.model_copy(update={"has_same_pixels": _pixels_of(original) in pixels})
+        for each, original in zip(near, originals, strict=True)
     ]
     return tuple(sorted(likenesses, key=lambda each: (not each.has_same_pixels, each.distance_bits)))
 
 
-def _nearest(fingerprint: str, known: Sequence[Signed]) -> list[tuple[int, int]]:
-    """The places of the nearest, and how many bits differ. The older one comes first."""
-    (one,) = as_words([fingerprint])
-    fulls = unpacked_each(each.signature for each in known)["views"][:, 0]
-    distances = distances_bits(one, words_of(fulls))
-    order = np.argsort(distances, kind="stable")[:MOST_LIKENESSES]
-    return [(int(place), int(distances[place])) for place in order]
+def _nearest(row: bytes, known: Sequence[Signed]) -> list[Likeness]:
+    """Those that are nearest, whatever the threshold. The older one comes first. CPU work."""
+    nearest: list[Likeness] = []
+    for start in range(0, len(known), _AT_ONCE):
+        some = known[start : start + _AT_ONCE]
+        found = _measured(row, some)
+        nearest = sorted([*nearest, *found], key=lambda each: each.distance_bits)[:MOST_LIKENESSES]
+    return nearest
+
+
+def _measured(row: bytes, known: Sequence[Signed]) -> Iterator[Likeness]:
+    """Measures how near they are as copies; as crops and mirror images only where that is near enough to be one."""
+    rows = unpacked_each(each.signature for each in known)
+    ones = np.repeat(unpacked_each([row]), len(rows))
+    copies, _ = resemblances(ones, rows, _COPY)
+    others, hows = resemblances(ones, rows, _ANY)
+    is_other = (others < copies) & are_alike(ones, rows, others, _ANY)
+    bits = np.where(is_other, others, copies)
+    for place in np.argsort(bits, kind="stable")[:MOST_LIKENESSES]:
+        how = HOW[hows[place]] if is_other[place] else "copy"
+        yield Likeness(sha256=known[place].sha256, distance_bits=int(bits[place]), how=how, has_same_pixels=False)
 
 
 def _unread(count: int) -> str:

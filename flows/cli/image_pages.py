@@ -1,13 +1,15 @@
 """What the terminal shows of an image: facts, its family tree, and what came of making it again."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from rich.tree import Tree
 
 from flows.cli.screen import err, fact, out, plain, wide
 from flows.replaying import Replayed, Request
 from flows.showing import Provenance
+from tasks.measured import How
 from tasks.models import ImageRecord
 from tasks.near import FINGERPRINT_BITS
 from tasks.said import Said
@@ -16,6 +18,7 @@ from tasks.shown import one_line
 FACT_NAME_WIDTH = 22
 DIGITS = 12
 MAX_CAPTION = 100
+_CHANGED: Mapping[How, str] = MappingProxyType({"copy": "", "crop": ", cropped", "mirror": ", mirrored"})
 
 
 def show_image(provenance: Provenance, *, as_json: bool) -> None:
@@ -71,7 +74,7 @@ def _show_likenesses(provenance: Provenance) -> None:
     for number, each in enumerate(provenance.likenesses):
         how = "the same pixels, in other bytes" if each.has_same_pixels else "looks like"
         bits = f"{each.distance_bits} of {FINGERPRINT_BITS} bits differ"
-        err.print(f"{'The file' if number == 0 else 'and'}: {how} {each.sha256} ({bits})")
+        err.print(f"{'The file' if number == 0 else 'and'}: {how} {each.sha256}{_CHANGED[each.how]} ({bits})")
 
 
 def _facts_of(provenance: Provenance) -> Iterator[tuple[str, str]]:

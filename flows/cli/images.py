@@ -10,7 +10,10 @@ from flows.cli.making import SOME_FAILED
 from flows.replaying import Request, price_of, refuse_itself, replay, request_of
 from flows.showing import show
 
-IMAGE_HELP = "SHA-256, how it begins, or a picture's file: the image itself, or a stripped or re-encoded copy"
+IMAGE_HELP = (
+    "SHA-256, how it begins, or a picture's file: the image itself, or a copy, also stripped, re-encoded, cropped or "
+    "mirrored"
+)
 
 
 def add_to(commands: Any) -> None:

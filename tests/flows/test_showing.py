@@ -1,10 +1,11 @@
 import asyncio
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from blocks.archive.layout import object_key
 from blocks.errors import BriefError, SetupError
@@ -70,6 +71,18 @@ def test_a_copy_that_was_encoded_anew_is_known_by_its_looks(
     bits = found.likenesses[0].distance_bits
     assert f"The file: looks like {first.sha256} ({bits} of 192 bits differ)" in shown.err
     assert first.request.prompt in shown.out
+
+
+def test_a_mirrored_copy_is_said_to_be_one(
+    result: CampaignResult, workplace: Workplace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was done to it is said beside what it looks like."""
+    first, _, _ = chain(result)
+    with Image.open(workplace.archive / object_key(first.sha256)) as picture:
+        ImageOps.mirror(picture.convert("RGB")).save(tmp_path / "mirrored.png")
+
+    assert main(["show", str(tmp_path / "mirrored.png"), "--archive", str(workplace.archive)]) == 0
+    assert re.search(rf"^The file: looks like {first.sha256}, mirrored \(\d+ of 192", capsys.readouterr().err)
 
 
 def test_a_lineage_goes_up_and_down(result: CampaignResult, ask: Callable[[str], Provenance]) -> None:

@@ -83,6 +83,28 @@ async def test_a_copy_that_was_encoded_anew_and_made_smaller_is_known(
     assert len(found) <= MOST_LIKENESSES
 
 
+@pytest.mark.parametrize(
+    ("how", "change"),
+    [
+        ("mirror", lambda picture: picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)),
+        ("crop", lambda picture: picture.crop((16, 12, 304, 228))),
+    ],
+)
+async def test_a_copy_that_was_cropped_or_mirrored_is_known(
+    how: str,
+    change: Callable[[Image.Image], Image.Image],
+    archive: Archive,
+    files: Sequence[bytes],
+    make_picture: Draw,
+    encode: Encode,
+) -> None:
+    """As for a duplicate in a campaign, and in what way it was changed is said."""
+    copy = encode(change(make_picture(5)), "JPEG", quality=80)
+    (first, *_) = await recognise(copy, "copy.jpg", archive.catalogue)
+
+    assert (first.sha256, first.how, first.has_same_pixels) == (sha256_of(files[5]), how, False)
+
+
 async def test_a_picture_that_looks_like_none_is_refused(
     archive: Archive, files: Sequence[bytes], make_picture: Draw, encode: Encode
 ) -> None:
