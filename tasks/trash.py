@@ -31,7 +31,7 @@ async def put_into_trash(sha256: str, store: Store) -> None:
     data = await store.get(object_key(sha256))
     await store.put(trash_note_key(sha256), _Note(since=datetime.now(UTC)).model_dump_json().encode())
     if sha256_of(data) != sha256 and await _is_right(trash_key(sha256), sha256, store):
-        await _set_aside(object_key(sha256), data, store)
+        await set_aside(data, _damaged_at(object_key(sha256)), store)
     else:
         await put_in_place(trash_key(sha256), data, store)
     await store.delete(object_key(sha256))
@@ -86,16 +86,25 @@ async def put_in_place(key: str, data: bytes, store: Store) -> None:
         damaged = await store.get(key)
         if damaged == data:
             return
-        await _set_aside(key, damaged, store)
+        await set_aside(damaged, _damaged_at(key), store)
         await store.put(key, data)  # at once: a kill must not leave nothing here
     if await store.get(key) != data:
         raise ArchiveError(f"What was just written at {key} reads otherwise: look after the disk, or the bucket.")
 
 
-async def _set_aside(key: str, damaged: bytes, store: Store) -> None:
-    why = Quarantined(shot_key="", job_id="", reason=f"It lay at {key}, and was damaged there.", declared_type=None)
-    await store.put_if_absent(quarantine_key(sha256_of(damaged)), damaged)
-    await store.put_if_absent(quarantine_reason_key(sha256_of(damaged)), why.model_dump_json().encode())
+async def set_aside(data: bytes, reason: str, store: Store) -> None:
+    """Keeps in quarantine what gives way to something else.
+
+    Raises:
+        ArchiveError: The store did not write.
+    """
+    why = Quarantined(shot_key="", job_id="", reason=reason, declared_type=None)
+    await store.put_if_absent(quarantine_key(sha256_of(data)), data)
+    await store.put_if_absent(quarantine_reason_key(sha256_of(data)), why.model_dump_json().encode())
+
+
+def _damaged_at(key: str) -> str:
+    return f"It lay at {key}, and was damaged there."
 
 
 async def _is_right(key: str, sha256: str, store: Store) -> bool:

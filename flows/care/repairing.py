@@ -14,7 +14,7 @@ from flows.inputs import ArchiveInput
 from flows.runnable import runnable
 from tasks.account import Credentials
 from tasks.care.refetch import refetch
-from tasks.care.repair import Repaired
+from tasks.care.repair import Believed, Repaired
 from tasks.care.repair import repair as mend
 from tasks.models import ImageRecord
 from tasks.steps import Steps
@@ -26,6 +26,7 @@ async def repair(
     archive: ArchiveInput = None,
     scenario: ScenarioCredentials | None = None,
     sunra: SunraCredentials | None = None,
+    believe: Believed = "neither",
 ) -> Repaired:
     """Mends what is damaged in an archive, as far as it can be mended. Buys nothing.
 
@@ -37,6 +38,8 @@ async def repair(
         archive: Where they are. If left out: the saved block named default, or the folder named archive.
         scenario: Credentials of Scenario; the saved block named default if left out.
         sunra: Credentials of Sunra; the saved block named default if left out.
+        believe: Which one counts, record or catalogue, where they say otherwise and nothing tells which is right; the
+            other is kept in quarantine. With neither, both stay as they are.
 
     Raises:
         SetupError: There is no archive.
@@ -45,7 +48,7 @@ async def repair(
     async with block.open() as opened, AsyncExitStack() as stack:
         verified = await look_at(opened, deep=deep)
         accounts = _Accounts(stack, scenario, sunra)
-        repaired = await mend(verified.findings, opened, accounts.fetch, on_progress=Steps("mended"))
+        repaired = await mend(verified.findings, opened, accounts.fetch, believed=believe, on_progress=Steps("mended"))
     await publish_mendings(repaired)
     await keep_history()
     return repaired

@@ -1,7 +1,7 @@
 """Commands for the archive's upkeep."""
 
 import argparse
-from typing import Any
+from typing import Any, get_args
 
 from blocks.errors import ArchiveError
 from flows.care import gc, rebuild, reconcile, repair, verify
@@ -10,6 +10,7 @@ from flows.care.verifying import ALL
 from flows.cli import care_pages, console
 from flows.cli.arguments import accounts, add_archive, add_sandbox, command_of
 from tasks.care.findings import ArchiveDamaged
+from tasks.care.repair import Believed
 from tasks.steps import watching_steps
 
 DAMAGED = ArchiveError.exit_code
@@ -38,6 +39,12 @@ def _add_repair(commands: Any) -> None:
     add_archive(command)
     add_sandbox(command)
     command.add_argument("--deep", action="store_true", help="decode all pictures first, too")
+    command.add_argument(
+        "--believe",
+        choices=get_args(Believed),
+        default="neither",
+        help="which one counts where record and catalogue are disputed; the other goes to quarantine (neither)",
+    )
 
 
 def _add_rebuild(commands: Any) -> None:
@@ -78,7 +85,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _repair(options: argparse.Namespace) -> int:
     with care_pages.step_progress() as watcher, watching_steps(watcher):
-        repaired = repair(options.deep, options.archive, **accounts(options))
+        repaired = repair(options.deep, options.archive, **accounts(options), believe=options.believe)
     care_pages.show_repaired(repaired)
     return 0 if repaired.is_sound else DAMAGED
 

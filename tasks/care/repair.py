@@ -2,11 +2,13 @@
 
 Rows are made from records, records that are damaged from rows, and bytes come from the trash, or from the provider
 while it still has them. What is damaged is never overwritten: it goes to quarantine first, and what cannot be read
-stays where it is. Of two that say otherwise neither is, unless it is known which is right. Every step may be repeated.
+stays where it is. Of two that say otherwise neither is, unless it is known, or said, which is right. Every step may be
+repeated.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
 from blocks.archive.archive import Archive
 from blocks.archive.catalogue import CatalogueEntry
@@ -21,10 +23,13 @@ from tasks.care.witnesses import check_against_row, doubts_on
 from tasks.checks import examine
 from tasks.models import ImageRecord, sha256_of
 from tasks.provenance.views import marked_thumbnail
-from tasks.trash import is_whole, put_in_place, take_out_of_trash
+from tasks.trash import is_whole, put_in_place, set_aside, take_out_of_trash
 
 Fetch = Callable[[ImageRecord], Awaitable[bytes]]
 """Fetches the bytes of a picture from its provider once more, or raises why it cannot."""
+
+Believed = Literal["neither", "record", "catalogue"]
+"""Which of the two counts where they say otherwise, and nothing in the archive tells which is right."""
 
 _THUMBNAIL = ".jpg"
 
@@ -62,6 +67,7 @@ async def repair(
     archive: Archive,
     fetch: Fetch,
     *,
+    believed: Believed = "neither",
     on_progress: Progress = lambda done, due: None,
 ) -> Repaired:
     """Mends what can be mended; the rest stays as it is, with a note that says why.
@@ -70,10 +76,11 @@ async def repair(
         findings: What a look has found (`tasks/care/verify.py`).
         archive: The open archive.
         fetch: Fetches pictures that are not here any more.
+        believed: What is disputed goes by this; with `neither`, both stay.
         on_progress: Called after each finding.
     """
     damage = [finding for finding in findings if finding.is_damage]
-    mender = _Mender(archive, fetch)
+    mender = _Mender(archive, fetch, believed)
     mendings = []
     for number, finding in enumerate(damage, 1):
         mendings.append(await mender.mend(finding))
@@ -83,10 +90,11 @@ async def repair(
 
 
 class _Mender:
-    def __init__(self, archive: Archive, fetch: Fetch) -> None:
+    def __init__(self, archive: Archive, fetch: Fetch, believed: Believed) -> None:
         self._archive = archive
         self._store = archive.store
         self._fetch = fetch
+        self._believed = believed
 
     async def mend(self, finding: Finding) -> Mending:
         """Does what helps against one finding."""
@@ -128,8 +136,8 @@ class _Mender:
         """Makes record and row agree, by the one that is right; where nothing tells which one is, both stay."""
         stored, row = await self._whole_record(sha256), await self._archive.catalogue.get(sha256)
         found = None if stored is None or row is None else await check_against_row(stored, row, self._store)
-        if found is not None and found.kind is FindingKind.DISPUTED:
-            raise ArchiveError(f"{found.detail} Both were left: bring the record back from a backup.")
+        if stored is not None and row is not None and found is not None and found.kind is FindingKind.DISPUTED:
+            return await self._settle(stored, row, found)
         if stored is None or (found is not None and found.kind is FindingKind.CHANGED):
             await self._record_from_row(sha256, row)
             return "The record was made from the catalogue's copy."
@@ -137,6 +145,22 @@ class _Mender:
         if row is not None and found is None:
             return "The record can be read by now, and is whole."
         return "The row was made from the record."
+
+    async def _settle(self, record: ImageRecord, row: CatalogueEntry, found: Finding) -> str:
+        """Goes by what a person has said; what does not count any more is kept in quarantine."""
+        match self._believed:
+            case "record":
+                reason = f"So the catalogue said it of {found.key}; a person has believed the record."
+                await set_aside(row.record_json.encode(), reason, self._store)
+                await write_rows([record], self._archive.catalogue)
+                return "The row was made from the record, which was to be believed."
+            case "catalogue":
+                await self._record_from_row(record.sha256, row)
+                return "The record was made from the catalogue's copy, which was to be believed."
+        raise ArchiveError(
+            f"{found.detail} Both were left: bring the record back from a backup, or say which of the two is to be "
+            "believed (`repair --believe`)."
+        )
 
     async def _whole_record(self, sha256: str) -> ImageRecord | None:
         """Reads a record; None where it is gone or damaged."""

@@ -10,7 +10,7 @@ from blocks.archive.layout import (
     record_key,
 )
 from tasks.care.findings import Finding, FindingKind
-from tasks.care.repair import repair
+from tasks.care.repair import Believed, repair
 from tasks.models import ImageRecord, sha256_of
 from tasks.records import catalogue_entry
 from tasks.trash import put_into_trash
@@ -131,6 +131,26 @@ async def test_of_two_copies_none_is_taken_where_nobody_knows(archive: Archive, 
     assert (mending.is_mended, "say otherwise in cost" in mending.note, repaired.is_sound) == (False, True, False)
     assert await archive.store.get(record_key(sha256)) == other
     assert await archive.catalogue.get(sha256) == catalogue_entry(images[0])
+
+
+@pytest.mark.parametrize("believed", ["record", "catalogue"])
+async def test_what_is_disputed_goes_by_what_is_said(
+    believed: Believed, archive: Archive, images: Sequence[ImageRecord]
+) -> None:
+    """A person knows what a picture cost; the other one's word is kept in quarantine, with the reason."""
+    sha256 = images[0].sha256
+    other = images[0].model_copy(update={"cost": None})
+    overwrite(archive, record_key(sha256), other.model_dump_json().encode())
+    row = await archive.catalogue.get(sha256)
+    assert row is not None
+    repaired = await repair((await look(archive)).findings, archive, Source({}), believed=believed)
+
+    right, gone = (other, row.record_json) if believed == "record" else (images[0], other.model_dump_json())
+    assert repaired.is_sound
+    assert ImageRecord.model_validate_json(await archive.store.get(record_key(sha256))) == right
+    assert await archive.catalogue.get(sha256) == catalogue_entry(right)
+    assert await archive.store.get(quarantine_key(sha256_of(gone.encode()))) == gone.encode()
+    assert (await look(archive)).findings == ()
 
 
 async def test_a_copy_that_its_own_row_speaks_against_is_no_record(
