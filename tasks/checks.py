@@ -35,6 +35,8 @@ class Examined(NamedTuple):
     thumbnail: bytes
     small: Image.Image
     """What the drift of an edit is measured on."""
+    ends_black: bool
+    """Its last row is all zeros: what Pillow leaves where a file's data ended before its rows."""
 
 
 def examine(data: bytes, shown_as: str) -> Examined:
@@ -51,7 +53,9 @@ def examine(data: bytes, shown_as: str) -> Examined:
         BadPicture: The bytes are no PNG, JPEG or WebP, are cut, or are far too large.
     """
     with _opened(data, shown_as) as picture:
-        return Examined(_check(picture, data, shown_as), thumbnail_of(picture), small_of(picture))
+        return Examined(
+            _check(picture, data, shown_as), thumbnail_of(picture), small_of(picture), ends_black=_ends_black(picture)
+        )
 
 
 def decode_and_check(data: bytes, shown_as: str) -> Checks:
@@ -143,6 +147,11 @@ def _check(picture: Image.Image, data: bytes, shown_as: str) -> Checks:
         quality=look.quality,
         flags=look.flags,
     )
+
+
+def _ends_black(picture: Image.Image) -> bool:
+    width_px, height_px = picture.size
+    return picture.crop((0, height_px - 1, width_px, height_px)).getbbox() is None
 
 
 def _first_line(error: Exception) -> str:

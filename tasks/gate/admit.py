@@ -5,14 +5,20 @@ decode finds the rest. A flipped bit in the data of a JPEG or a WebP is found by
 it, by the SHA-256, if it happens after the picture was received.
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from blocks.errors import BadPicture, WrongPicture
 from blocks.provider import Frozen, PictureFormat, PictureRequest
 from tasks.checks import Examined, examine, refuse_bomb
+from tasks.gate.png import refuse_missing_rows
 from tasks.gate.refusal import Flaw, Refusal
 from tasks.gate.structure import Structure, structure_of
 from tasks.measured import Checks
 
 MAX_SIZE_BYTES = 64 * 1024 * 1024
+
+T = TypeVar("T")
 
 _FORMATS: dict[str, PictureFormat] = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
 _OTHER_NAMES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
@@ -54,6 +60,8 @@ def admit(data: bytes, expected: Expected, shown_as: str) -> Examined:
     structure = _structure(data, shown_as)
     refuse_bomb(structure.width_px, structure.height_px, shown_as)
     examined = examine(data, shown_as)
+    if examined.ends_black and examined.checks.media_type == "image/png":
+        _flawless(refuse_missing_rows, data, shown_as)
     _compare(examined.checks, structure, expected, shown_as)
     credentials = "present" if structure.has_credentials else "none"
     return examined._replace(checks=examined.checks.model_copy(update={"content_credentials": credentials}))
@@ -62,8 +70,13 @@ def admit(data: bytes, expected: Expected, shown_as: str) -> Examined:
 def _structure(data: bytes, shown_as: str) -> Structure:
     if len(data) > MAX_SIZE_BYTES:
         raise BadPicture(f"{shown_as} is larger than {MAX_SIZE_BYTES} bytes.", reason=Refusal.TOO_LARGE)
+    return _flawless(structure_of, data, shown_as)
+
+
+def _flawless(look: Callable[[bytes], T], data: bytes, shown_as: str) -> T:
+    """Looks at the bytes; a flaw is said of the picture."""
     try:
-        return structure_of(data)
+        return look(data)
     except Flaw as flaw:
         raise BadPicture(f"{shown_as} {flaw}.", reason=flaw.refusal) from flaw
 

@@ -59,9 +59,19 @@ def header(width_px: int = SIDE_PX, height_px: int = SIDE_PX) -> bytes:
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width_px, height_px, 8, 2, 0, 0, 0))
 
 
+def picture_data(png: bytes) -> bytes:
+    """The picture data of a PNG, packed."""
+    return b"".join(body for kind, body in chunks_of(png) if kind == b"IDAT")
+
+
+def unpacked(png: bytes) -> bytes:
+    """The rows of a PNG, each behind the byte that names its filter."""
+    return zlib.decompress(picture_data(png))
+
+
 def in_pieces(png: bytes, count: int) -> list[bytes]:
     """The picture data of a PNG as so many chunks."""
-    data = b"".join(body for kind, body in chunks_of(png) if kind == b"IDAT")
+    data = picture_data(png)
     step = -(-len(data) // count)
     return [chunk(b"IDAT", data[at : at + step]) for at in range(0, len(data), step)]
 

@@ -1,4 +1,4 @@
-"""The corruption matrix: 31 bad files, and what the gate says of each."""
+"""The corruption matrix: 32 bad files, and what the gate says of each."""
 
 import gzip
 import zlib
@@ -20,6 +20,7 @@ from tests.tasks.gate.files import (
     png_of,
     scene,
     spliced,
+    unpacked,
 )
 
 HTML = b"<!doctype html><html><body>AccessDenied</body></html>"
@@ -47,6 +48,7 @@ class Spoilt(NamedTuple):
 
 
 first_half, second_half = in_pieces(PNG, 2)
+half_of_rows = chunk(b"IDAT", zlib.compress(unpacked(PNG)[: len(unpacked(PNG)) // 2]))
 bomb = chunk(b"IDAT", zlib.compress(bytes(99)))
 
 SPOILT = (
@@ -54,6 +56,7 @@ SPOILT = (
     Spoilt("PNG, half of it", PNG[: len(PNG) // 2], Refusal.CUT_SHORT),
     Spoilt("PNG without its end", PNG[:-12], Refusal.CUT_SHORT),
     Spoilt("PNG, half of its data, all sums right", png_of(header(), first_half, END), Refusal.UNDECODABLE),
+    Spoilt("PNG, half of its rows, all sums right", png_of(header(), half_of_rows, END), Refusal.CUT_SHORT),
     Spoilt("PNG without data", png_of(header(), END), Refusal.DAMAGED),
     Spoilt("PNG with a page behind it", PNG + HTML, Refusal.TRAILING_BYTES),
     Spoilt("PNG with a PNG behind it", PNG + PNG, Refusal.TRAILING_BYTES),
