@@ -19,6 +19,9 @@ from flows.accounts import BLOCK_NAME, sandbox_credentials
 AnyBlock = TypeVar("AnyBlock", bound=Block)
 
 _ACCOUNTS: tuple[type[AccountCredentials], ...] = (ScenarioCredentials, SunraCredentials)
+ATTENTION = "ATTENTION:"
+"""Begins what somebody should look at."""
+
 _CAPS = ("cap_per_day", "cap_per_month", "cap_unit")
 
 
@@ -89,14 +92,16 @@ async def with_id(archive: ImageArchive) -> tuple[ImageArchive, str]:
         The block, and what is to be said; nothing where all is as it was, or nothing is there yet.
     """
     try:
+        if archive.archive_id is not None:
+            await archive.is_made()
+            return archive, ""
         there = await archive.id_there()
-    except (SetupError, ArchiveError) as error:  # keys that are not here, a bucket that does not answer
-        return archive, f"could not look at the archive: {error}"
-    if archive.archive_id is None and there is not None:
-        return archive.model_copy(update={"archive_id": there}), f"knows the archive there by its id, {there}"
-    if archive.archive_id != there:
-        return archive, f"ATTENTION: the archive {archive.archive_id} is not at {archive.root}: is its disk mounted?"
-    return archive, ""
+    except (SetupError, ArchiveError) as error:  # not there, or keys that are not here, a bucket that does not answer
+        return archive, f"{ATTENTION} {error}"
+    if there is None:
+        return archive, ""
+    known = archive.model_copy(update={"archive_id": there})
+    return known, f"knows the archive at {archive.place} by its id, {there}"
 
 
 def one_root(root: str) -> str:

@@ -33,7 +33,7 @@ from deployments.orphans import adopt_orphans, end_orphans
 from deployments.processes import Child, ProcessFailed, child
 from deployments.register import blocks_from, save
 from deployments.runs import cancel_runs
-from deployments.saved import accounts_without_keys, one_root, saved_block, stand_ins
+from deployments.saved import ATTENTION, accounts_without_keys, one_root, saved_block, stand_ins
 from deployments.work_pools import POOL
 
 STATE = Path(".kleinbild")
@@ -120,7 +120,7 @@ class Serving:
             self._start_sandbox()
             blocks += stand_ins(missing, self._house.sandbox)
         for line in asyncio.run(save(blocks)):
-            if line.startswith("kept"):
+            if line.startswith(("kept", ATTENTION)):
                 _say(line)
         return Saved(
             folder_of(archive["KLEINBILD_ARCHIVE"]),

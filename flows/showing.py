@@ -1,7 +1,9 @@
 """Where an image comes from, and what became of it: a question to an archive that needs no flow run."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from blocks.archive.archive import Archive
 from blocks.archive.block import ImageArchive
@@ -11,6 +13,7 @@ from blocks.errors import BriefError
 from blocks.provider import Frozen
 from flows.archives import existing_archive
 from tasks.archive import find_image, read_record
+from tasks.measured import How
 from tasks.models import ImageRecord, sha256_of
 from tasks.recognise import Likeness, recognise
 from tasks.said import Said, said_about
@@ -61,13 +64,21 @@ async def show(image: str, archive: ImageArchive | Path | str | None = None) -> 
         )
 
 
+_MADE_OF_ONE: Mapping[How, str] = MappingProxyType({"crop": "a part of one", "mirror": "the mirror image of one"})
+
+
 async def find(image: str, archive: Archive) -> ImageRecord:
-    """Finds an image as `show` does.
+    """Finds an image that something is to be done with: as `show` does, but for crops and mirror images.
 
     Raises:
-        BriefError: The archive has no such image.
+        BriefError: The archive has no such image, or only one that the file is a crop or the mirror image of.
     """
-    record, _ = await _find(image, await asyncio.to_thread(_read, Path(image)), archive)
+    record, likenesses = await _find(image, await asyncio.to_thread(_read, Path(image)), archive)
+    if likenesses and likenesses[0].how != "copy":
+        raise BriefError(
+            f"{Path(image).name} is no copy of an image here, but {_MADE_OF_ONE[likenesses[0].how]}: {record.sha256}. "
+            "Name that, if it is meant."
+        )
     return record
 
 

@@ -34,7 +34,9 @@ class Likeness(Frozen):
 
 
 async def recognise(data: bytes, shown_as: str, catalogue: Catalogue) -> tuple[Likeness, ...]:
-    """Finds the images that a file looks like, the nearest first.
+    """Finds the images that a file looks like: first copies, the nearest first, then crops and mirror images of it.
+
+    The distance of crops and mirror images is the least of many, and so says less.
 
     Args:
         data: The file's bytes.
@@ -65,30 +67,36 @@ async def recognise(data: bytes, shown_as: str, catalogue: Catalogue) -> tuple[L
         each.model_copy(update={"has_same_pixels": _pixels_of(original) in pixels})
         for each, original in zip(near, originals, strict=True)
     ]
-    return tuple(sorted(likenesses, key=lambda each: (not each.has_same_pixels, each.distance_bits)))
+    return tuple(sorted(likenesses, key=lambda each: not each.has_same_pixels))
 
 
 def _nearest(row: bytes, known: Sequence[Signed]) -> list[Likeness]:
-    """Those that are nearest, whatever the threshold. The older one comes first. CPU work."""
+    """Those that are nearest, whatever the threshold. Of equals the older one comes first. CPU work."""
     nearest: list[Likeness] = []
     for start in range(0, len(known), _AT_ONCE):
         some = known[start : start + _AT_ONCE]
         found = _measured(row, some)
-        nearest = sorted([*nearest, *found], key=lambda each: each.distance_bits)[:MOST_LIKENESSES]
+        nearest = sorted([*nearest, *found], key=_rank)[:MOST_LIKENESSES]
     return nearest
 
 
 def _measured(row: bytes, known: Sequence[Signed]) -> Iterator[Likeness]:
-    """Measures how near they are as copies; as crops and mirror images only where that is near enough to be one."""
+    """Measures how near they are as copies; where that is too far, as crops and mirror images that are near enough."""
     rows = unpacked_each(each.signature for each in known)
     ones = np.repeat(unpacked_each([row]), len(rows))
     copies, _ = resemblances(ones, rows, _COPY)
     others, hows = resemblances(ones, rows, _ANY)
-    is_other = (others < copies) & are_alike(ones, rows, others, _ANY)
+    is_other = (copies > _ANY.threshold_bits) & are_alike(ones, rows, others, _ANY)
     bits = np.where(is_other, others, copies)
-    for place in np.argsort(bits, kind="stable")[:MOST_LIKENESSES]:
+    is_like = bits <= _ANY.threshold_bits
+    for place in np.lexsort((bits, is_other, ~is_like))[:MOST_LIKENESSES]:
         how = HOW[hows[place]] if is_other[place] else "copy"
         yield Likeness(sha256=known[place].sha256, distance_bits=int(bits[place]), how=how, has_same_pixels=False)
+
+
+def _rank(likeness: Likeness) -> tuple[bool, bool, int]:
+    is_like = likeness.distance_bits <= _ANY.threshold_bits
+    return not is_like, likeness.how != "copy", likeness.distance_bits
 
 
 def _unread(count: int) -> str:

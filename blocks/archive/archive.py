@@ -3,7 +3,6 @@
 Knows no Prefect; `block.py` is the configuration of it.
 """
 
-import asyncio
 import socket
 import uuid
 from collections.abc import AsyncIterator
@@ -103,12 +102,9 @@ async def is_made(root: str, keys: StoreKeys | None = None) -> bool:
 
     Raises:
         SetupError: The root names nothing, or the keys are not complete.
-        ArchiveError: The bucket cannot be looked at.
+        ArchiveError: The place cannot be looked at.
     """
-    place = _place_of(root)
-    if isinstance(place, Path):
-        return await asyncio.to_thread((place / MANIFEST_KEY).is_file)
-    return await ObjectStore.at(place, keys).head(MANIFEST_KEY) is not None
+    return await (await _open_store(_place_of(root), keys, for_reading=True)).head(MANIFEST_KEY) is not None
 
 
 async def id_of(root: str, keys: StoreKeys | None = None) -> str | None:
@@ -116,7 +112,7 @@ async def id_of(root: str, keys: StoreKeys | None = None) -> str | None:
 
     Raises:
         SetupError: The root names nothing, or the keys are not complete.
-        ArchiveError: The bucket cannot be looked at, or `archive.json` is damaged or of a newer Kleinbild.
+        ArchiveError: The place cannot be looked at, or `archive.json` is damaged or of a newer Kleinbild.
     """
     if not await is_made(root, keys):
         return None

@@ -1,18 +1,18 @@
 """The archive as a Prefect block: where pictures and records are kept."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
 from prefect.blocks.core import Block
-from pydantic import ConfigDict, Field, HttpUrl, SecretStr
+from pydantic import ConfigDict, Field, HttpUrl, SecretStr, field_validator
 
 from blocks.archive.archive import Archive, id_of, is_made, open_archive
+from blocks.archive.bucket import bucket_of
 from blocks.archive.saved_keys import saved_keys
 from blocks.archive.store_keys import StoreKeys
 from blocks.errors import SetupError
-
-ID_SHOWN = 8
 
 
 class ImageArchive(Block):
@@ -84,6 +84,12 @@ class ImageArchive(Block):
         default="USD", title="Unit of the caps", description="A currency, or CU for Scenario's creative units."
     )
 
+    @field_validator("archive_id", mode="after")
+    @classmethod
+    def _as_written(cls, archive_id: str | None) -> str | None:
+        """Takes it as people copy it; a field that was cleared may be empty."""
+        return (archive_id or "").strip().lower() or None
+
     @asynccontextmanager
     async def open(self, *, for_reading: bool = False) -> AsyncIterator[Archive]:
         """Opens the archive for `async with`, and makes it where there is none yet, unless it is only to be read.
@@ -108,7 +114,7 @@ class ImageArchive(Block):
         Raises:
             SetupError: The root names nothing, the keys are not complete, or the block has the id of an archive that is
                 not there.
-            ArchiveError: The bucket cannot be looked at.
+            ArchiveError: The place cannot be looked at.
         """
         keys = await self._keys()
         await self._refuse_others(keys)
@@ -119,7 +125,7 @@ class ImageArchive(Block):
 
         Raises:
             SetupError: The root names nothing, or the keys are not complete.
-            ArchiveError: The bucket cannot be looked at, or `archive.json` cannot be read.
+            ArchiveError: The place cannot be looked at, or `archive.json` cannot be read.
         """
         return await id_of(self.root, await self._keys())
 
@@ -130,14 +136,23 @@ class ImageArchive(Block):
         found = await id_of(self.root, keys)
         if found is None:
             raise SetupError(
-                f"The archive {self.archive_id[:ID_SHOWN]} is not at {self.root}: is its disk mounted? If it is gone "
-                "for good, clear `Id of the archive` in its block: a new one is made then, and all is bought anew."
+                f"The archive {self.archive_id} is not at {self.place}: {self._first_guess} If it is gone for good, "
+                "clear `Id of the archive` in its block: a new one is made then, and all is bought anew."
             )
         if found != self.archive_id:
             raise SetupError(
-                f"At {self.root} is the archive {found[:ID_SHOWN]}, and not {self.archive_id[:ID_SHOWN]}, which its "
-                "block has the id of: mount the right one, or clear `Id of the archive` in the block."
+                f"At {self.place} is the archive {found}, and not {self.archive_id}, which its block has the id of: "
+                "bring that one there, or write the other's id into `Id of the archive` in the block, if it is meant."
             )
+
+    @property
+    def place(self) -> str:
+        """The root, for people: a folder is one of this machine."""
+        return self.root if bucket_of(self.root) else f"{self.root} on {socket.gethostname()}"
+
+    @property
+    def _first_guess(self) -> str:
+        return "are bucket and prefix right?" if bucket_of(self.root) else "is its disk mounted?"
 
     async def _keys(self) -> StoreKeys | None:
         return None if self.credentials is None else await saved_keys(self.credentials)

@@ -62,15 +62,28 @@ def unknown_shots(connection: Connection, after: str, limit: int) -> dict[str, t
 def restore(connection: Connection, restored: Sequence[RestoredShot]) -> tuple[RestoredShot, ...]:
     """Puts shots back that the ledger does not know; returns those that were put back.
 
-    A job that another shot has is left to it: a shot that is done needs none.
+    Of a shot that is told of more than once, the first telling counts that can be put back. A job that another shot has
+    is left to it: a shot that is done needs none.
     """
-    first: dict[str, RestoredShot] = {}
-    for each in restored:
-        first.setdefault(each.shot_key, each)
-    put_back = inserted_of(connection, shots, [_row(each) for each in first.values()], shots.c.shot_key)
-    left = [each for key, each in first.items() if key not in put_back and each.state is ShotState.DONE]
-    put_back |= inserted_of(connection, shots, [{**_row(each), "job_id": None} for each in left], shots.c.shot_key)
-    return tuple(each for key, each in first.items() if key in put_back)
+    done: list[RestoredShot] = []
+    rest = list(restored)
+    while rest:
+        first: dict[str, RestoredShot] = {}
+        for each in rest:
+            first.setdefault(each.shot_key, each)
+        put_back = _put_back(connection, list(first.values()))
+        done += [each for key, each in first.items() if key in put_back]
+        rest = [each for each in rest if each is not first[each.shot_key] and each.shot_key not in put_back]
+    return tuple(done)
+
+
+def _put_back(connection: Connection, restored: Sequence[RestoredShot]) -> frozenset[str]:
+    """Puts back what can be, each shot once, by two statements; returns the shots."""
+    put_back = inserted_of(connection, shots, [_row(each) for each in restored], shots.c.shot_key)
+    left = [each for each in restored if each.shot_key not in put_back and each.state is ShotState.DONE]
+    return put_back | inserted_of(
+        connection, shots, [{**_row(each), "job_id": None} for each in left], shots.c.shot_key
+    )
 
 
 def uncounted(

@@ -147,20 +147,24 @@ class _Mender:
         return "The row was made from the record."
 
     async def _settle(self, record: ImageRecord, row: CatalogueEntry, found: Finding) -> str:
-        """Goes by what a person has said; what does not count any more is kept in quarantine."""
-        match self._believed:
-            case "record":
-                reason = f"So the catalogue said it of {found.key}; a person has believed the record."
-                await set_aside(row.record_json.encode(), reason, self._store)
-                await write_rows([record], self._archive.catalogue)
-                return "The row was made from the record, which was to be believed."
-            case "catalogue":
-                await self._record_from_row(record.sha256, row)
-                return "The record was made from the catalogue's copy, which was to be believed."
-        raise ArchiveError(
-            f"{found.detail} Both were left: bring the record back from a backup, or say which of the two is to be "
-            "believed (`repair --believe`)."
-        )
+        """Goes by what a person has said; what does not count any more is kept in quarantine first."""
+        copy = _copy_in(row)
+        if self._believed == "neither" or copy is None:
+            raise ArchiveError(
+                f"{found.detail} Both were left: bring the record back from a backup, or say which of the two is to be "
+                "believed (`repair --believe`)."
+            )
+        reason = f"It is what was said of {record_key(record.sha256)}; a person has believed the {self._believed}."
+        # Without what is measured on the picture, and can be at any time.
+        columns = row.model_dump_json(exclude={"fingerprint", "signature"}, indent=1)
+        await set_aside(columns.encode(), reason, self._store)
+        if self._believed == "record":
+            await write_rows([record], self._archive.catalogue)
+            return "The row was made from the record, which was to be believed."
+        await set_aside(await self._store.get(record_key(record.sha256)), reason, self._store)
+        await put_in_place(record_key(record.sha256), _json_of(copy), self._store)
+        await write_rows([copy], self._archive.catalogue)
+        return "Record and row were made from the catalogue's copy, which was to be believed."
 
     async def _whole_record(self, sha256: str) -> ImageRecord | None:
         """Reads a record; None where it is gone or damaged."""

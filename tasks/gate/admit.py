@@ -11,7 +11,7 @@ from typing import TypeVar
 from blocks.errors import BadPicture, WrongPicture
 from blocks.provider import Frozen, PictureFormat, PictureRequest
 from tasks.checks import Examined, examine, refuse_bomb
-from tasks.gate.png import refuse_missing_rows
+from tasks.gate.png import is_interlaced, refuse_missing_rows
 from tasks.gate.refusal import Flaw, Refusal
 from tasks.gate.structure import Structure, structure_of
 from tasks.measured import Checks
@@ -60,7 +60,7 @@ def admit(data: bytes, expected: Expected, shown_as: str) -> Examined:
     structure = _structure(data, shown_as)
     refuse_bomb(structure.width_px, structure.height_px, shown_as)
     examined = examine(data, shown_as)
-    if examined.ends_black and examined.checks.media_type == "image/png":
+    if examined.checks.media_type == "image/png" and (examined.ends_black or is_interlaced(data)):
         _flawless(refuse_missing_rows, data, shown_as)
     _compare(examined.checks, structure, expected, shown_as)
     credentials = "present" if structure.has_credentials else "none"

@@ -1,3 +1,4 @@
+import io
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -103,6 +104,25 @@ async def test_a_copy_that_was_cropped_or_mirrored_is_known(
     (first, *_) = await recognise(copy, "copy.jpg", archive.catalogue)
 
     assert (first.sha256, first.how, first.has_same_pixels) == (sha256_of(files[5]), how, False)
+
+
+async def test_a_copy_comes_before_what_it_mirrors(
+    archive: Archive, image_of: ImageOf, make_picture: Draw, encode: Encode
+) -> None:
+    """An archive may hold a picture and its mirror image; of which of them a file is a copy, bits alone do not say."""
+    picture = make_picture(5)
+    both = [encode(each, "PNG") for each in (picture, picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT))]
+    for number, data in enumerate(both):
+        checks = decode_and_check(data, "It")
+        await keep(archive, image_of(sha256=sha256_of(data), shot_key=f"{number:064x}", checks=checks), data)
+    copies = [encode(Image.open(io.BytesIO(data)).resize((200, 150)), "JPEG", quality=60) for data in both]
+    found = [await recognise(copy, "copy.jpg", archive.catalogue) for copy in copies]
+
+    first, second = map(sha256_of, both)
+    assert [[(each.sha256, each.how) for each in likenesses] for likenesses in found] == [
+        [(first, "copy"), (second, "mirror")],
+        [(second, "copy"), (first, "mirror")],
+    ]
 
 
 async def test_a_picture_that_looks_like_none_is_refused(

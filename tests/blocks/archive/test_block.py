@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -6,7 +8,7 @@ from prefect.testing.standard_test_suites.blocks import BlockStandardTestSuite
 from pydantic import SecretStr
 
 from blocks.archive.block import ImageArchive
-from blocks.errors import SetupError
+from blocks.errors import ArchiveError, SetupError
 
 
 class TestImageArchiveStandards(BlockStandardTestSuite):
@@ -53,7 +55,7 @@ async def test_a_block_with_an_id_opens_that_archive_alone(tmp_path: Path) -> No
     unmounted.mkdir()
     moved = known.model_copy(update={"root": str(unmounted)})
     for refused in (moved.is_made, moved.open().__aenter__, moved.open(for_reading=True).__aenter__):
-        with pytest.raises(SetupError, match=rf"{archive.id[:8]} is not at {unmounted}: is its disk mounted\?"):
+        with pytest.raises(SetupError, match=rf"{archive.id} is not at {unmounted} on \S+: is its disk mounted\?"):
             await refused()
     assert list(unmounted.iterdir()) == []
     assert await moved.id_there() is None
@@ -64,9 +66,40 @@ async def test_another_archive_in_its_place_is_refused(tmp_path: Path) -> None:
     async with ImageArchive(root=str(tmp_path)).open() as archive:
         pass
     other = ImageArchive(root=str(tmp_path), archive_id="0" * 32)
-    with pytest.raises(SetupError, match=f"is the archive {archive.id[:8]}, and not 00000000, which its block has"):
+    with pytest.raises(SetupError, match=f"is the archive {archive.id}, and not {'0' * 32}, which its block has"):
         async with other.open():
             pass
+
+
+@pytest.mark.parametrize("typed", ["", " ", None])
+async def test_a_field_that_was_cleared_is_no_id(typed: str | None, tmp_path: Path) -> None:
+    """Then an archive is made where there is none."""
+    async with ImageArchive(root=str(tmp_path), archive_id=typed).open() as archive:
+        pass
+    assert await ImageArchive(root=str(tmp_path), archive_id=f" {archive.id.upper()} ").is_made()
+
+
+async def test_in_a_bucket_nobody_asks_for_a_disk() -> None:
+    """What can be wrong there is its name."""
+    block = ImageArchive(root="memory://unmounted", catalogue_url=SecretStr("sqlite:////c"), archive_id="0" * 32)
+    with pytest.raises(SetupError, match=r"is not at memory://unmounted: are bucket and prefix right\?"):
+        await block.is_made()
+
+
+async def test_a_place_that_cannot_be_looked_at_is_no_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a network drive that has died: the error names the place, and nothing is taken for missing."""
+    real = Path.stat
+
+    def stale(path: Path, **options: bool) -> os.stat_result:
+        if path.is_relative_to(tmp_path):
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return real(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stale)
+    with pytest.raises(ArchiveError, match=r"Could not look at archive\.json in .*Stale file handle"):
+        await ImageArchive(root=str(tmp_path)).is_made()
 
 
 def test_the_block_type_is_a_public_name() -> None:

@@ -84,6 +84,9 @@ async def test_a_shot_that_is_told_twice_is_put_back_once(ledger: Ledger) -> Non
     ]
     assert await ledger.get("8" * 64) is None
 
+    again = restored("8" * 64, job_id="job-8", state=ShotState.RUNNING, images=())  # bought once more, as another job
+    assert await ledger.restore([unfinished, again]) == (again,)
+
 
 async def test_shots_that_only_the_catalogue_knows_are_found_in_parts(ledger: Ledger, catalogue: Catalogue) -> None:
     """Each with all of its pictures, behind the last one that was asked for."""

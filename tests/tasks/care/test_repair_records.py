@@ -7,10 +7,12 @@ from blocks.archive.archive import Archive
 from blocks.archive.layout import (
     object_key,
     quarantine_key,
+    quarantine_reason_key,
     record_key,
 )
 from tasks.care.findings import Finding, FindingKind
 from tasks.care.repair import Believed, repair
+from tasks.gate.quarantine import Quarantined
 from tasks.models import ImageRecord, sha256_of
 from tasks.records import catalogue_entry
 from tasks.trash import put_into_trash
@@ -133,24 +135,33 @@ async def test_of_two_copies_none_is_taken_where_nobody_knows(archive: Archive, 
     assert await archive.catalogue.get(sha256) == catalogue_entry(images[0])
 
 
+@pytest.mark.parametrize("is_odd", [False, True], ids=["two say otherwise", "columns fit neither"])
 @pytest.mark.parametrize("believed", ["record", "catalogue"])
 async def test_what_is_disputed_goes_by_what_is_said(
-    believed: Believed, archive: Archive, images: Sequence[ImageRecord]
+    believed: Believed, is_odd: bool, archive: Archive, images: Sequence[ImageRecord]
 ) -> None:
-    """A person knows what a picture cost; the other one's word is kept in quarantine, with the reason."""
+    """A person knows what a picture cost; what the other one said is kept in quarantine, with the reason."""
     sha256 = images[0].sha256
-    other = images[0].model_copy(update={"cost": None})
+    other = images[0].model_copy(update={"cost": None, **({"campaign": "carts"} if is_odd else {})})
     overwrite(archive, record_key(sha256), other.model_dump_json().encode())
+    if is_odd:
+        await asyncio.to_thread(execute, archive, f"UPDATE images SET campaign = 'rugs' WHERE sha256 = '{sha256}'")
     row = await archive.catalogue.get(sha256)
     assert row is not None
     repaired = await repair((await look(archive)).findings, archive, Source({}), believed=believed)
 
-    right, gone = (other, row.record_json) if believed == "record" else (images[0], other.model_dump_json())
+    right = other if believed == "record" else images[0]
     assert repaired.is_sound
     assert ImageRecord.model_validate_json(await archive.store.get(record_key(sha256))) == right
     assert await archive.catalogue.get(sha256) == catalogue_entry(right)
-    assert await archive.store.get(quarantine_key(sha256_of(gone.encode()))) == gone.encode()
     assert (await look(archive)).findings == ()
+    gone = [row.model_dump_json(exclude={"fingerprint", "signature"}, indent=1).encode()]
+    if believed == "catalogue":
+        gone.append(other.model_dump_json().encode())
+    for said in gone:
+        assert await archive.store.get(quarantine_key(sha256_of(said))) == said
+        note = Quarantined.model_validate_json(await archive.store.get(quarantine_reason_key(sha256_of(said))))
+        assert note.reason == f"It is what was said of {record_key(sha256)}; a person has believed the {believed}."
 
 
 async def test_a_copy_that_its_own_row_speaks_against_is_no_record(
