@@ -25,7 +25,7 @@ from tests.deployments.spilled import spilled_in
 from tests.prefect_servers import prefect_at
 
 END_TIMEOUT_SECONDS = 90
-SEEN_TIMEOUT_SECONDS = 60
+SEEN_TIMEOUT_SECONDS = 120
 EDITED = {"name": "edited", "prompts": ["a {tin|clay} teapot"], "seeds": 1, "instructions": ["Make it blue."]}
 MANY = {"name": "many", "prompts": ["a {red|blue|green|white} teapot on a {wooden|marble} table"], "seeds": 40}
 
