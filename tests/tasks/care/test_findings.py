@@ -24,7 +24,7 @@ from tests.tasks.care.upkeep import bought
 
 ImageOf = Callable[..., ImageRecord]
 A, B, C, D = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
-STORED = Path(__file__).parent / "stored"
+STORED = Path(__file__).parents[1] / "stored"
 DAYS = st.dates(min_value=date(2000, 1, 1), max_value=date(2100, 1, 1))
 
 
