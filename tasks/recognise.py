@@ -22,6 +22,9 @@ _ANY = Alikeness(THRESHOLD_BITS["normal"])
 _COPY = Alikeness(THRESHOLD_BITS["normal"], crops=False, mirror=False)
 _AT_ONCE = 1 << 16
 
+_HANDICAP_BITS = 8
+"""By more than this a crop or a mirror image has to be nearer than a copy to come before it: of many, one is near."""
+
 
 class Likeness(Frozen):
     """An image of the archive that a file looks like."""
@@ -34,9 +37,7 @@ class Likeness(Frozen):
 
 
 async def recognise(data: bytes, shown_as: str, catalogue: Catalogue) -> tuple[Likeness, ...]:
-    """Finds the images that a file looks like: first copies, the nearest first, then crops and mirror images of it.
-
-    The distance of crops and mirror images is the least of many, and so says less.
+    """Finds the images that a file looks like, the nearest first; crops and mirror images with a handicap.
 
     Args:
         data: The file's bytes.
@@ -81,22 +82,20 @@ def _nearest(row: bytes, known: Sequence[Signed]) -> list[Likeness]:
 
 
 def _measured(row: bytes, known: Sequence[Signed]) -> Iterator[Likeness]:
-    """Measures how near they are as copies; where that is too far, as crops and mirror images that are near enough."""
+    """Measures how near they are as copies, or else, where that is nearer by far, as crops and mirror images."""
     rows = unpacked_each(each.signature for each in known)
     ones = np.repeat(unpacked_each([row]), len(rows))
     copies, _ = resemblances(ones, rows, _COPY)
     others, hows = resemblances(ones, rows, _ANY)
-    is_other = (copies > _ANY.threshold_bits) & are_alike(ones, rows, others, _ANY)
+    is_other = (others + _HANDICAP_BITS < copies) & are_alike(ones, rows, others, _ANY)
     bits = np.where(is_other, others, copies)
-    is_like = bits <= _ANY.threshold_bits
-    for place in np.lexsort((bits, is_other, ~is_like))[:MOST_LIKENESSES]:
+    for place in np.argsort(bits + _HANDICAP_BITS * is_other, kind="stable")[:MOST_LIKENESSES]:
         how = HOW[hows[place]] if is_other[place] else "copy"
         yield Likeness(sha256=known[place].sha256, distance_bits=int(bits[place]), how=how, has_same_pixels=False)
 
 
-def _rank(likeness: Likeness) -> tuple[bool, bool, int]:
-    is_like = likeness.distance_bits <= _ANY.threshold_bits
-    return not is_like, likeness.how != "copy", likeness.distance_bits
+def _rank(likeness: Likeness) -> int:
+    return likeness.distance_bits + (_HANDICAP_BITS if likeness.how != "copy" else 0)
 
 
 def _unread(count: int) -> str:
