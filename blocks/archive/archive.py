@@ -114,9 +114,9 @@ async def id_of(root: str, keys: StoreKeys | None = None) -> str | None:
         SetupError: The root names nothing, or the keys are not complete.
         ArchiveError: The place cannot be looked at, or `archive.json` is damaged or of a newer Kleinbild.
     """
-    if not await is_made(root, keys):
-        return None
     store = await _open_store(_place_of(root), keys, for_reading=True)
+    if await store.head(MANIFEST_KEY) is None:
+        return None
     return (await _manifest_of(store, str(store.root))).id
 
 

@@ -103,7 +103,8 @@ class ImageArchive(Block):
             ArchiveError: The archive was made by a newer Kleinbild; or it is to be read, and cannot be as it lies.
         """
         url, keys = self.catalogue_url, await self._keys()
-        await self._refuse_others(keys)
+        if self.archive_id is not None:
+            await self._refuse_others(self.archive_id, keys)
         secret = None if url is None else url.get_secret_value()
         async with open_archive(self.root, secret, keys, for_reading=for_reading) as opened:
             yield opened
@@ -117,8 +118,10 @@ class ImageArchive(Block):
             ArchiveError: The place cannot be looked at.
         """
         keys = await self._keys()
-        await self._refuse_others(keys)
-        return await is_made(self.root, keys)
+        if self.archive_id is None:
+            return await is_made(self.root, keys)
+        await self._refuse_others(self.archive_id, keys)
+        return True
 
     async def id_there(self) -> str | None:
         """Looks which archive is at the root, whatever the block says; None where there is none.
@@ -129,19 +132,17 @@ class ImageArchive(Block):
         """
         return await id_of(self.root, await self._keys())
 
-    async def _refuse_others(self, keys: StoreKeys | None) -> None:
+    async def _refuse_others(self, archive_id: str, keys: StoreKeys | None) -> None:
         """Makes no second archive in the empty folder that a disk was to be mounted on."""
-        if self.archive_id is None:
-            return
         found = await id_of(self.root, keys)
         if found is None:
             raise SetupError(
-                f"The archive {self.archive_id} is not at {self.place}: {self._first_guess} If it is gone for good, "
+                f"The archive {archive_id} is not at {self.place}: {self._first_guess} If it is gone for good, "
                 "clear `Id of the archive` in its block: a new one is made then, and all is bought anew."
             )
-        if found != self.archive_id:
+        if found != archive_id:
             raise SetupError(
-                f"At {self.place} is the archive {found}, and not {self.archive_id}, which its block has the id of: "
+                f"At {self.place} is the archive {found}, and not {archive_id}, which its block has the id of: "
                 "bring that one there, or write the other's id into `Id of the archive` in the block, if it is meant."
             )
 

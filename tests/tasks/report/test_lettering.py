@@ -58,7 +58,7 @@ def test_any_text_has_a_font_and_fits(text: str) -> None:
 def test_a_font_with_the_letters_is_taken(among: Callable[[Path], None]) -> None:
     """Cyrillic is not in Pillow's font, and in nearly every other one."""
     if not wide_fonts():
-        pytest.skip("this machine has no wide font")
+        pytest.skip("this machine has no wide font (Debian: fonts-dejavu-core)")
     line, font = lettered("Чайник", 20)
 
     assert line == "Чайник"
