@@ -3,9 +3,10 @@ from collections.abc import Sequence
 import pytest
 
 from blocks.archive.archive import Archive
+from blocks.archive.layout import object_key
 from tasks.care.restore import restored_shots
 from tasks.models import ImageRecord
-from tests.tasks.care.upkeep import ImageOf, filled
+from tests.tasks.care.upkeep import ORPHAN, OTHER, ImageOf, filled
 
 
 @pytest.fixture
@@ -14,3 +15,9 @@ async def images(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
     records = await filled(archive, image_of)
     await archive.ledger.restore(restored_shots(records))
     return records
+
+
+@pytest.fixture
+async def orphan(archive: Archive) -> None:
+    """Bytes that nothing names."""
+    await archive.store.put_if_absent(object_key(ORPHAN), OTHER)

@@ -105,6 +105,19 @@ def lose(tmp_path: Path) -> None:
         file.unlink()
 
 
+async def buy_one_that_is_refused_and_lose(
+    studio_with: OpenStudio, shots: Sequence[Shot], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Buys two shots, of which the first one's picture goes to quarantine, and loses the database."""
+    refused, kept = shots
+    sandbox.fault("file_truncated")
+    async with studio_with() as studio:
+        with pytest.raises(BadPicture):
+            await buy(refused, studio)
+        await buy(kept, studio)
+    lose(tmp_path)
+
+
 async def rebuild_at(root: Path) -> tuple[int, int]:
     async with open_archive(str(root / "archive")) as archive:
         rebuilt = await rebuild(archive)
@@ -171,12 +184,7 @@ async def test_what_lay_in_quarantine_is_collected_and_not_bought_again(
     studio_with: OpenStudio, shot_of: ShotOf, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """Its job is known from the note beside the bytes; by now the provider may send the whole picture."""
-    sandbox.fault("file_truncated")
-    async with studio_with() as studio:
-        with pytest.raises(BadPicture):
-            await buy(shot_of(), studio)
-        await buy(shot_of("another"), studio)
-    lose(tmp_path)
+    await buy_one_that_is_refused_and_lose(studio_with, [shot_of(), shot_of("another")], sandbox, tmp_path)
     assert await rebuild_at(tmp_path) == (1, 1)
 
     async with studio_with() as studio:
@@ -220,12 +228,7 @@ async def test_a_rebuild_that_is_stopped_between_its_batches_has_put_back_what_h
     studio_with: OpenStudio, shot_of: ShotOf, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a shot whose picture lies in quarantine no row tells the next run that it was bought."""
-    sandbox.fault("file_truncated")
-    async with studio_with() as studio:
-        with pytest.raises(BadPicture):
-            await buy(shot_of(), studio)
-        await buy(shot_of("another"), studio)
-    lose(tmp_path)
+    await buy_one_that_is_refused_and_lose(studio_with, [shot_of(), shot_of("another")], sandbox, tmp_path)
     with monkeypatch.context() as patched:
         real, asked = Ledger.restore, list[int]()
 

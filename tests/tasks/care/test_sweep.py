@@ -14,19 +14,12 @@ from tasks.care.named import named_among
 from tasks.care.sweep import Swept, sweep
 from tasks.models import ImageRecord, ReferenceUse, Shot, sha256_of
 from tasks.trash import put_into_trash
-from tests.tasks.care.upkeep import OTHER, REFERENCE, ImageOf, filled, keep, keys, overwrite
+from tests.tasks.care.upkeep import ORPHAN, OTHER, REFERENCE, ImageOf, keep, keys, overwrite
 from tests.tasks.gate.spoilt import GOOD
 
-ORPHAN = sha256_of(OTHER)
-LAST = sha256_of(b"g")  # sorted after ORPHAN
 NO_GRACE = timedelta(0)
 
-
-@pytest.fixture
-async def images(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
-    """Four images, and bytes that nothing names."""
-    await archive.store.put_if_absent(object_key(ORPHAN), OTHER)
-    return await filled(archive, image_of)
+pytestmark = pytest.mark.usefixtures("orphan")
 
 
 async def test_without_a_yes_nothing_is_changed(archive: Archive, images: Sequence[ImageRecord]) -> None:

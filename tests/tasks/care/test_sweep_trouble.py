@@ -11,19 +11,13 @@ from tasks.care.sweep import Swept, sweep
 from tasks.models import ImageRecord, sha256_of
 from tasks.trash import put_into_trash
 from tests.tasks.care.trash_trouble import failing
-from tests.tasks.care.upkeep import OTHER, ImageOf, bought, filled, keep, keys, overwrite
+from tests.tasks.care.upkeep import ORPHAN, OTHER, ImageOf, bought, keep, keys, overwrite
 from tests.tasks.gate.files import encoded, scene
 
-ORPHAN = sha256_of(OTHER)
 LAST = sha256_of(b"g")  # sorted after ORPHAN
 NO_GRACE = timedelta(0)
 
-
-@pytest.fixture
-async def images(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
-    """Four images, and bytes that nothing names."""
-    await archive.store.put_if_absent(object_key(ORPHAN), OTHER)
-    return await filled(archive, image_of)
+pytestmark = pytest.mark.usefixtures("orphan")
 
 
 async def test_a_move_that_was_killed_is_gone_on_with(

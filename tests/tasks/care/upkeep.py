@@ -17,6 +17,7 @@ from tests.tasks.gate.spoilt import GOOD
 ImageOf = Callable[..., ImageRecord]
 REFERENCE = encoded(scene().rotate(90), "JPEG")
 OTHER = encoded(scene().rotate(180), "PNG")
+ORPHAN = sha256_of(OTHER)
 
 
 async def filled(archive: Archive, image_of: ImageOf) -> Sequence[ImageRecord]:
