@@ -89,13 +89,16 @@ def _measured(row: bytes, known: Sequence[Signed]) -> Iterator[Likeness]:
     others, hows = resemblances(ones, rows, _ANY)
     is_other = (others + _HANDICAP_BITS < copies) & are_alike(ones, rows, others, _ANY)
     bits = np.where(is_other, others, copies)
-    for place in np.argsort(bits + _HANDICAP_BITS * is_other, kind="stable")[:MOST_LIKENESSES]:
+    is_unlike = bits > _ANY.threshold_bits
+    for place in np.lexsort((bits + _HANDICAP_BITS * is_other, is_unlike))[:MOST_LIKENESSES]:
         how = HOW[hows[place]] if is_other[place] else "copy"
         yield Likeness(sha256=known[place].sha256, distance_bits=int(bits[place]), how=how, has_same_pixels=False)
 
 
-def _rank(likeness: Likeness) -> int:
-    return likeness.distance_bits + (_HANDICAP_BITS if likeness.how != "copy" else 0)
+def _rank(likeness: Likeness) -> tuple[bool, int]:
+    """Where one stands; behind all that are alike, with whatever handicap, come those that are not."""
+    is_unlike = likeness.distance_bits > _ANY.threshold_bits
+    return is_unlike, likeness.distance_bits + (_HANDICAP_BITS if likeness.how != "copy" else 0)
 
 
 def _unread(count: int) -> str:

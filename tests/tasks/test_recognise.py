@@ -8,6 +8,7 @@ from PIL import Image
 from blocks.archive.archive import Archive, open_archive
 from blocks.errors import BriefError
 from tasks.checks import decode_and_check
+from tasks.measured import VIEWS
 from tasks.models import sha256_of
 from tasks.near import THRESHOLD_BITS
 from tasks.pixels import pixels_sha256
@@ -122,6 +123,30 @@ async def test_a_copy_comes_before_what_it_mirrors(
     assert [[(each.sha256, each.how) for each in likenesses] for likenesses in found] == [
         [(first, "copy"), (second, "mirror")],
         [(second, "copy"), (first, "mirror")],
+    ]
+
+
+async def test_a_crop_is_not_hidden_by_pictures_that_are_nearly_alike(
+    archive: Archive, image_of: ImageOf, make_picture: Draw, encode: Encode
+) -> None:
+    """Its handicap takes it behind other copies, and not behind what is too far to be one, if only by a bit."""
+    data = encode(make_picture(5), "PNG")
+    seen = decode_and_check(data, "It")
+    assert seen.signature is not None
+
+    def turned(bits: int) -> str:
+        return f"{int(seen.fingerprint, 16) ^ (1 << bits) - 1:048x}"
+
+    too_far, far_crop = turned(THRESHOLD_BITS["normal"] + 1), turned(THRESHOLD_BITS["normal"] - 3)
+    looks = [too_far * VIEWS] * MOST_LIKENESSES + [turned(100) + far_crop * (VIEWS - 1)]
+    for number, views in enumerate(looks):
+        signature = seen.signature.model_copy(update={"views": views, "mirror": views[:48]})
+        checks = seen.model_copy(update={"signature": signature, "fingerprint": views[:48]})
+        await keep(archive, image_of(sha256=f"{number:064x}", shot_key=f"{number:064x}", checks=checks), data)
+    found = await recognise(data, "crop.png", archive.catalogue)
+
+    assert [(each.sha256, each.how, each.distance_bits) for each in found] == [
+        (f"{MOST_LIKENESSES:064x}", "crop", THRESHOLD_BITS["normal"] - 3)
     ]
 
 
