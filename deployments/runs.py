@@ -7,7 +7,8 @@ it has paid for, and says so.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient, get_client
@@ -18,11 +19,12 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.states import Cancelling
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Cancelled, Cancelling
 
 GRACE_SECONDS = 60.0
 INTERVAL_SECONDS = 0.5
+_WHY = "`make serve` was stopped. Run it again to go on."
 _AT_WORK = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
@@ -45,18 +47,28 @@ async def _cancel_runs(
     client: PrefectClient, pool: str, say: Callable[[str], None], is_hurried: Callable[[], bool]
 ) -> None:
     deadline = time.monotonic() + GRACE_SECONDS
-    told: set[str] = set()
-    while (at_work := await _runs_at_work(client, pool)) and time.monotonic() < deadline and not is_hurried():
-        fresh = [run for run in at_work if str(run.id) not in told]
+    told: set[UUID] = set()
+    while not is_hurried():
+        at_work = await _runs_at_work(client, pool)
+        fresh = [run for run in at_work if run.id not in told]
         for run in fresh:
             if run.state_type is not StateType.CANCELLING:
-                state: State[None] = Cancelling(message="`make serve` was stopped. Run it again to go on.")
-                await client.set_flow_run_state(run.id, state)
+                await client.set_flow_run_state(run.id, Cancelling(message=_WHY))
         if fresh:
             runs = "1 run collects" if len(at_work) == 1 else f"{len(at_work)} runs collect"
             say(f"{runs} what is paid for, for up to {GRACE_SECONDS:.0f} s. Ctrl-C again: do not wait.")
-        told |= {str(run.id) for run in fresh}
+        told |= {run.id for run in fresh}
+        if not at_work or time.monotonic() > deadline:
+            break
         await asyncio.sleep(INTERVAL_SECONDS)
+    await _keep_from_starting_again(client, told)
+
+
+async def _keep_from_starting_again(client: PrefectClient, told: Iterable[UUID]) -> None:
+    """A run that did not hear in time why it was ended has crashed, and would go back to the queue."""
+    for run in told:
+        if (await client.read_flow_run(run)).state_type in {StateType.CRASHED, StateType.SCHEDULED}:
+            await client.set_flow_run_state(run, Cancelled(message=_WHY), force=True)
 
 
 async def _runs_at_work(client: PrefectClient, pool: str) -> list[FlowRun]:

@@ -21,6 +21,7 @@ from tasks.presence import at_work
 from tasks.progress import Tally
 from tasks.purse import Purse, make_purse
 from tasks.slots import open_slots
+from tasks.stopping import stopped_by_sigterm
 
 
 class RunIdentity(Frozen):
@@ -91,7 +92,7 @@ async def open_studio(
     resubmit_lost: bool,
     job_timeout_seconds: float,
 ) -> AsyncIterator[Studio]:
-    """Opens the archive and the accounts, and closes them whatever happens.
+    """Opens the archive and the accounts, and closes them whatever happens, a SIGTERM too.
 
     Raises:
         SetupError: The archive cannot be used, its caps and the budget do not go together, or the limit that runs of
@@ -99,6 +100,7 @@ async def open_studio(
         ArchiveError: Its database was lost.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(stopped_by_sigterm())
         opened = await stack.enter_async_context(archive.open())
         await refuse_lost_catalogue(opened)
         accounts = {name: await stack.enter_async_context(_open_account(each)) for name, each in credentials.items()}

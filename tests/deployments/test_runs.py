@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,10 +11,11 @@ from deployments.runs import cancel_runs
 
 
 class Server:
-    """A Prefect server whose runs end some looks after they were told to."""
+    """A Prefect server whose runs end some looks after they were told to, in one way or another."""
 
-    def __init__(self, *states: StateType, looks: int = 3) -> None:
+    def __init__(self, *states: StateType, looks: int = 3, ends: Sequence[StateType] = ()) -> None:
         self.runs = {uuid4(): state for state in states}
+        self.ends = dict(zip(self.runs, ends, strict=False))
         self.told: dict[UUID, StateType] = {}
         self.looks = looks
 
@@ -31,8 +33,15 @@ class Server:
         left = self.runs if self.looks > 0 else {}
         return [FlowRun(id=run, flow_id=uuid4(), state_type=of) for run, of in left.items() if of in wanted]
 
-    async def set_flow_run_state(self, run: UUID, state: State[Any]) -> None:
-        """Tells a run what to do."""
+    async def read_flow_run(self, run: UUID) -> FlowRun:
+        """Says how a run has ended."""
+        return FlowRun(id=run, flow_id=uuid4(), state_type=self.ends.get(run, StateType.CANCELLED))
+
+    async def set_flow_run_state(self, run: UUID, state: State[Any], *, force: bool = False) -> None:
+        """Tells a run what to do, or says what has become of it."""
+        if force:
+            self.ends[run] = state.type
+            return
         assert run not in self.told
         self.told[run] = self.runs[run] = state.type
 
@@ -70,6 +79,26 @@ async def test_a_run_that_somebody_cancels_already_is_waited_for(monkeypatch: py
         "1 run collects what is paid for, for up to 60 s. Ctrl-C again: do not wait."
     ]
     assert len(server.told) == 1
+
+
+async def test_what_was_told_to_end_does_not_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect's word does not reach each run in time: such a run says that it crashed, and would be put back."""
+    ends = [StateType.CRASHED, StateType.SCHEDULED, StateType.COMPLETED, StateType.CANCELLED]
+    server = Server(*[StateType.RUNNING] * 4, StateType.PENDING, ends=ends)
+
+    await cancelled(server, monkeypatch)
+
+    said = [StateType.CANCELLED, StateType.CANCELLED, StateType.COMPLETED, StateType.CANCELLED]
+    assert [server.ends[run] for run in list(server.runs)[:4]] == said
+
+
+async def test_a_server_that_is_slow_to_answer_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All the time may be over when it says for the first time what is at work."""
+    monkeypatch.setattr(runs, "GRACE_SECONDS", -1.0)
+    server = Server(StateType.RUNNING)
+
+    assert len(await cancelled(server, monkeypatch)) == 1
+    assert server.told == dict.fromkeys(server.runs, StateType.CANCELLING)
 
 
 async def test_nothing_at_work_is_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
