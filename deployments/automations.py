@@ -17,12 +17,9 @@ run is marked in two steps. First it becomes `Silent`, a state of the type PAUSE
 running runs only: whatever else a run is doing, the server refuses in one transaction. What is `Silent` is then marked
 as crashed. (What is `CRASHED` at once may be anything that has not ended, a run that waits for an answer too.)
 
-A run that was told to end does not go back. Prefect's worker tells the run so before it ends its process; where that
-does not reach it in time, on a busy machine or one that goes down, the run says that it crashed (Prefect 3.8.8). It is
-marked as cancelled then, and a crashed run waits for so long before it goes back.
-
 It does not go on for ever: a run starts `MAX_STARTS` times at most (resumptions after a review do not count), and one
-that crashed before it ever ran, because its code is missing for example, does not go back at all.
+that crashed before it ever ran, because its code is missing for example, does not go back at all. Nor does it buy again
+where it was cancelled and crashed on its way out: it ends at once then, see `flows/unwanted.py`.
 
 Runs that nobody finishes cancelling are ended by the server itself, see `deployments/server.env`.
 """
@@ -38,7 +35,8 @@ from pydantic import Field
 
 from blocks.provider import Frozen
 from deployments.notifications import notifications
-from deployments.triggers import campaign_said, from_event, run_became, run_became_after, run_did_not_become
+from deployments.triggers import campaign_said, from_event, run_became, run_did_not_become
+from flows.unwanted import PUT_BACK
 
 MAX_STARTS = 6
 
@@ -51,21 +49,12 @@ _SILENT = "Silent"
 _AT_REST = {"Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended", "AwaitingRetry"}
 """States in which nobody waits for a sign of life."""
 
-_ELSEWHERE = {"Cancelled", "Scheduled", "AwaitingRetry", "Late", "Pending", "Submitting", "Running"}
-"""States that a run gets into after a crash without our doing, such as by a person's Retry."""
-
-_CANCELLING = timedelta(minutes=2)
-"""How long a run may take to end, see `deployments/server.env`."""
-
 
 class Terms(Frozen):
     """How long things are waited for."""
 
     late: timedelta = Field(default=timedelta(hours=6), description="Then a run that nobody has started is cancelled.")
     silent: timedelta = Field(default=timedelta(seconds=90), description="Three heartbeats: then its machine is gone.")
-    crashed: timedelta = Field(
-        default=timedelta(seconds=15), description="By then it is known whether a run that crashed was told to end."
-    )
     never_began: timedelta = Field(
         default=timedelta(minutes=30), description="A container may take long to come; then its worker counts as gone."
     )
@@ -90,8 +79,7 @@ def automations(
         _notice_silent_runs(terms.silent),
         _mark_silent_runs_as_crashed(terms.silent),
         _queue_runs_that_never_began(terms.never_began),
-        _mark_as_cancelled_what_was_told_to_end(),
-        _queue_crashed_runs(terms.crashed),
+        _queue_crashed_runs(),
         _reconcile_what_is_left(deployments["reconcile/hourly"], terms.reconcile_after),
         _revise_the_keepers(deployments["revise/on-demand"]),
         _export_what_completed(deployments["export/on-demand"]),
@@ -146,29 +134,12 @@ def _queue_runs_that_never_began(never_began: timedelta) -> AutomationCore:
     )
 
 
-def _mark_as_cancelled_what_was_told_to_end() -> AutomationCore:
-    return AutomationCore(
-        name="kleinbild: cancel runs that crashed when they were told to end",
-        description="Whoever cancels a run does not want it back in the queue.",
-        trigger=run_became_after("Crashed", after="Cancelling", within=_CANCELLING),
-        actions=[
-            ChangeFlowRunState(
-                state=StateType.CANCELLED, message="It was told to end, and crashed before it could end in good order."
-            )
-        ],
-    )
-
-
-def _queue_crashed_runs(crashed: timedelta) -> AutomationCore:
+def _queue_crashed_runs() -> AutomationCore:
     return AutomationCore(
         name="kleinbild: put crashed runs back to the queue",
         description=f"Another worker finishes them; nothing is bought twice. A run starts {MAX_STARTS} times at most.",
-        trigger=run_did_not_become(_ELSEWHERE, after={"Crashed"}, within=crashed, starts=_MAY_START_AGAIN),
-        actions=[
-            ChangeFlowRunState(
-                state=StateType.SCHEDULED, name="AwaitingRetry", message="It crashed: any worker may finish it."
-            )
-        ],
+        trigger=run_became("Crashed", starts=_MAY_START_AGAIN),
+        actions=[ChangeFlowRunState(state=StateType.SCHEDULED, name="AwaitingRetry", message=PUT_BACK)],
     )
 
 

@@ -7,13 +7,14 @@ it has paid for, and says so.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
+    FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
     WorkPoolFilter,
@@ -23,9 +24,9 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Cancelling
 
 GRACE_SECONDS = 60.0
+PUT_BACK_SECONDS = 5.0
 INTERVAL_SECONDS = 0.5
 _WHY = "`make serve` was stopped. Run it again to go on."
-_AT_WORK = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
 async def cancel_runs(pool: str, *, say: Callable[[str], None], is_hurried: Callable[[], bool]) -> None:
@@ -61,19 +62,29 @@ async def _cancel_runs(
         if not at_work or time.monotonic() > deadline:
             break
         await asyncio.sleep(INTERVAL_SECONDS)
-    await _keep_from_starting_again(client, told)
+    if told:
+        await _keep_from_starting_again(client, told)
 
 
-async def _keep_from_starting_again(client: PrefectClient, told: Iterable[UUID]) -> None:
-    """A run that did not hear in time why it was ended has crashed, and would go back to the queue."""
-    for run in told:
-        if (await client.read_flow_run(run)).state_type in {StateType.CRASHED, StateType.SCHEDULED}:
-            await client.set_flow_run_state(run, Cancelled(message=_WHY), force=True)
+async def _keep_from_starting_again(client: PrefectClient, told: set[UUID]) -> None:
+    """A run that did not hear in time why it was ended has crashed, and goes back to the queue a moment later."""
+    deadline = time.monotonic() + PUT_BACK_SECONDS
+    unfinished = FlowRunFilter(id=FlowRunFilterId(any_=list(told)), state=_in(StateType.CRASHED, StateType.SCHEDULED))
+    runs = await client.read_flow_runs(flow_run_filter=unfinished)
+    while any(run.state_type is StateType.CRASHED for run in runs) and time.monotonic() < deadline:
+        await asyncio.sleep(INTERVAL_SECONDS)
+        runs = await client.read_flow_runs(flow_run_filter=unfinished)
+    for run in runs:
+        await client.set_flow_run_state(run.id, Cancelled(message=_WHY), force=True)
 
 
 async def _runs_at_work(client: PrefectClient, pool: str) -> list[FlowRun]:
     return await client.read_flow_runs(
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_AT_WORK))),
+        flow_run_filter=FlowRunFilter(state=_in(StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)),
         limit=200,
     )
+
+
+def _in(*kinds: StateType) -> FlowRunFilterState:
+    return FlowRunFilterState(type=FlowRunFilterStateType(any_=list(kinds)))

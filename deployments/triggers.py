@@ -27,55 +27,27 @@ def run_became(
         starts: How often the run has been started, as a pattern (or any of several) of Prefect's `run-count`.
         at_most_every: What happens within this time after it fired is passed over.
     """
+    counted = starts if isinstance(starts, str) else list(starts)
     return EventTrigger(
         posture=Posture.Reactive,
         expect={f"{RUN}.{state}"},
-        match=_runs(starts),
+        match={"prefect.resource.id": f"{RUN}.*", "prefect.run-count": counted},
         match_related=_DEPLOYED_AND_TAGGED,
         within=at_most_every,
     )
 
 
-def run_became_after(state: str, *, after: str, within: timedelta) -> EventTrigger:
-    """Fires when a run gets into a state soon after it got into another one."""
-    return EventTrigger(
-        posture=Posture.Reactive,
-        after={f"{RUN}.{after}"},
-        expect={f"{RUN}.{state}"},
-        for_each={"prefect.resource.id"},
-        match=_runs(),
-        match_related=_DEPLOYED_AND_TAGGED,
-        within=within,
-    )
-
-
-def run_did_not_become(
-    states: set[str], *, after: set[str], within: timedelta, starts: str | Sequence[str] = "*"
-) -> EventTrigger:
-    """Fires for each run that got into one state (or sent a `heartbeat`), and into none of the others in time.
-
-    Args:
-        states: Names of states; `*` is any event of the run.
-        after: Where the time begins.
-        within: The time, 10 seconds at the least.
-        starts: As for `run_became`; a heartbeat has no such count.
-    """
+def run_did_not_become(states: set[str], *, after: set[str], within: timedelta) -> EventTrigger:
+    """Fires for each run that got into one state (or sent a `heartbeat`), and into none of the others in time."""
     return EventTrigger(
         posture=Posture.Proactive,
         after={f"{RUN}.{state}" for state in after},
         expect={f"{RUN}.{state}" for state in states},
         for_each={"prefect.resource.id"},
-        match=_runs(starts),
+        match={"prefect.resource.id": f"{RUN}.*"},
         match_related=_DEPLOYED_AND_TAGGED,
         within=within,
     )
-
-
-def _runs(starts: str | Sequence[str] = "*") -> dict[str, str | list[str]]:
-    every: dict[str, str | list[str]] = {"prefect.resource.id": f"{RUN}.*"}
-    if starts == "*":
-        return every
-    return every | {"prefect.run-count": starts if isinstance(starts, str) else list(starts)}
 
 
 def campaign_said(event: str, *, campaign: str = "*") -> EventTrigger:

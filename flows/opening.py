@@ -16,6 +16,7 @@ from flows.editions import edition_of, meant_to_start
 from flows.events import tell_failure
 from flows.history import keep_history
 from flows.naming import label_run
+from flows.unwanted import end_if_unwanted
 from tasks.brief import RevisionBrief
 from tasks.references import References, keep_references, read_references
 from tasks.report.live import live_report
@@ -41,6 +42,7 @@ async def opened(
         BriefError: A reference cannot be read.
         SetupError: Credentials are missing, or the archive cannot be used.
     """
+    await end_if_unwanted()
     credentials = await credentials_for(brief.providers, scenario, sunra)
     read = await read_references(brief)
     async with open_studio(

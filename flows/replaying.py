@@ -18,6 +18,7 @@ from flows.opening import DEFAULT_CURRENCY, DEFAULT_EDITION
 from flows.runnable import runnable
 from flows.showing import find
 from flows.stages import make_pictures
+from flows.unwanted import end_if_unwanted
 from tasks.edition_file import put_verdicts
 from tasks.models import Cost, Failure, ImageRecord, Shot
 from tasks.replay import Comparison, compare, replay_campaign, shot_of, verdict_on
@@ -160,6 +161,7 @@ async def _studio(
     scenario: ScenarioCredentials | None,
     sunra: SunraCredentials | None,
 ) -> AsyncIterator[Studio]:
+    await end_if_unwanted()
     async with open_studio(
         await existing_archive(archive, may_be_saved=scenario is None and sunra is None),
         await credentials_for([record.provider], scenario, sunra),

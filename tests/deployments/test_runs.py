@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,16 +26,13 @@ class Server:
         pass
 
     async def read_flow_runs(self, **asked: Any) -> list[FlowRun]:
-        """Lists what is at work."""
+        """Lists what is at work, or how those have ended that it is asked for by id."""
+        wanted = asked["flow_run_filter"]
+        if wanted.id is not None:
+            return _runs({run: self.ends.get(run, StateType.CANCELLED) for run in wanted.id.any_}, wanted)
         assert asked["work_pool_filter"].name.any_ == ["kleinbild"]
-        wanted = asked["flow_run_filter"].state.type.any_
         self.looks -= bool(self.told)
-        left = self.runs if self.looks > 0 else {}
-        return [FlowRun(id=run, flow_id=uuid4(), state_type=of) for run, of in left.items() if of in wanted]
-
-    async def read_flow_run(self, run: UUID) -> FlowRun:
-        """Says how a run has ended."""
-        return FlowRun(id=run, flow_id=uuid4(), state_type=self.ends.get(run, StateType.CANCELLED))
+        return _runs(self.runs if self.looks > 0 else {}, wanted)
 
     async def set_flow_run_state(self, run: UUID, state: State[Any], *, force: bool = False) -> None:
         """Tells a run what to do, or says what has become of it."""
@@ -46,9 +43,15 @@ class Server:
         self.told[run] = self.runs[run] = state.type
 
 
+def _runs(states: Mapping[UUID, StateType], wanted: Any) -> list[FlowRun]:
+    asked_for = wanted.state.type.any_
+    return [FlowRun(id=run, flow_id=uuid4(), state_type=of) for run, of in states.items() if of in asked_for]
+
+
 @pytest.fixture(autouse=True)
 def _no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(runs, "PUT_BACK_SECONDS", 0.02)
 
 
 async def cancelled(server: object, monkeypatch: pytest.MonkeyPatch, *, is_hurried: bool = False) -> list[str]:

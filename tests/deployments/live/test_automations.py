@@ -8,7 +8,7 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Cancelling, Crashed, Scheduled, Suspended
+from prefect.states import Crashed, Scheduled, Suspended
 
 from deployments.automations import MAX_STARTS, Terms, automations
 from deployments.deploy import kept_notifications, put_automation
@@ -20,10 +20,8 @@ from tests.deployments.live.runs import bought, ids, in_state, run_to_its_end, r
 pytestmark = pytest.mark.timeout(300)  # a server and a worker, on a machine that may be busy
 
 KEEPERS = ["ab" * 32, "cd" * 32]
-LEAST = timedelta(seconds=10)
-"""Prefect waits so long at the least for what does not happen."""
-
-SHORT = Terms(late=LEAST, silent=LEAST, crashed=LEAST, reconcile_after=timedelta(0))
+SHORT = Terms(late=timedelta(seconds=10), silent=timedelta(seconds=10), reconcile_after=timedelta(0))
+"""Prefect waits ten seconds at the least for what does not happen."""
 
 
 @pytest.fixture
@@ -107,27 +105,10 @@ async def test_a_run_that_nobody_starts_is_left_out(client: PrefectClient) -> No
     assert {run.id for run in await runs_of(client, "reconcile/hourly") if not run.auto_scheduled} <= before
 
 
-@pytest.mark.usefixtures("short_automations", "nobody_works")
-async def test_a_run_that_was_told_to_end_is_not_put_back(client: PrefectClient) -> None:
-    """Where Prefect's word does not reach a run in time, it says that it crashed; but nobody wants it back."""
-    on_demand = (await ids(client))["campaign/on-demand"]
-    cancelled, crashed = [await client.create_flow_run_from_deployment(on_demand) for _ in range(2)]
-    for run in (cancelled, crashed):
-        await started(client, run)
-    await client.set_flow_run_state(cancelled.id, Cancelling())
-    for run in (cancelled, crashed):
-        await client.set_flow_run_state(run.id, Crashed(), force=True)
-
-    await in_state(client, crashed, "AwaitingRetry")  # at the same time the other one would be
-
-    states = [state.name for state in await client.read_flow_run_states(cancelled.id)]
-    assert states[states.index("Running") :] == ["Running", "Cancelling", "Crashed", "Cancelled"]
-
-
 @pytest.fixture
 async def patient_automations(client: PrefectClient) -> None:
-    """Our automations as they are, but for the time until a crashed run is put back and what is left is reconciled."""
-    for automation in automations(await ids(client), terms=Terms(crashed=LEAST, reconcile_after=timedelta(0))):
+    """Our automations as they are, but for the time until what is left is reconciled."""
+    for automation in automations(await ids(client), terms=Terms(reconcile_after=SHORT.reconcile_after)):
         await put_automation(client, automation)
 
 
