@@ -27,7 +27,8 @@ async def end_if_unwanted() -> None:
     """Ends the present flow run as cancelled if it was told to end, and was put back to the queue all the same.
 
     Outside of runs, and in one that starts for the first time, it does nothing. A run that a person retries is wanted.
-    A server that does not answer now leaves it open; then the run goes on, within its budget.
+    A server that does not say what the run has been leaves it open; then the run goes on, within its budget. One that
+    does not take down the end changes nothing about it: nothing is bought.
 
     Raises:
         Abort: Prefect's own signal to end a run whose state is settled.
@@ -36,23 +37,27 @@ async def end_if_unwanted() -> None:
     if context is None or context.flow_run is None or context.flow_run.run_count == 0:
         return
     run = context.flow_run.id
+    is_unwanted = False
     try:
         async with asyncio.timeout(API_TIMEOUT_SECONDS), get_client() as client:
-            if not was_cancelled(await client.read_flow_run_states(run)):
-                return
-            await client.set_flow_run_state(run, Cancelled(message=_WHY), force=True)
-    except (TimeoutError, httpx.HTTPError, PrefectException):
-        return
-    raise Abort(_WHY)
+            is_unwanted = was_cancelled(await client.read_flow_run_states(run))
+            if is_unwanted:
+                await client.set_flow_run_state(run, Cancelled(message=_WHY), force=True)
+    except (TimeoutError, httpx.HTTPError, PrefectException):  # the server is away, or refuses
+        pass
+    if is_unwanted:
+        raise Abort(_WHY)
 
 
 def was_cancelled(states: Sequence[State[object]]) -> bool:
-    """Tells whether a run that was put back had been told to end.
+    """Tells whether a run has been told to end since somebody last wanted it: a schedule, or a person who retried it.
 
     Args:
         states: All that the run has been in, oldest first; it runs again now.
     """
-    kinds = [state.type for state in states]
-    waiting = max((place for place, kind in enumerate(kinds) if kind is StateType.SCHEDULED), default=0)
-    ran = max((place for place, kind in enumerate(kinds[:waiting]) if kind is StateType.RUNNING), default=0)
-    return bool(states) and states[waiting].message == PUT_BACK and StateType.CANCELLING in kinds[ran:waiting]
+    wanted = [place for place, state in enumerate(states) if _is_wanted(state)]
+    return StateType.CANCELLING in [state.type for state in states[max(wanted, default=0) :]]
+
+
+def _is_wanted(state: State[object]) -> bool:
+    return state.type is StateType.SCHEDULED and state.message != PUT_BACK

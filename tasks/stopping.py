@@ -27,6 +27,7 @@ def stopped_by_sigterm() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
     heard, told = socket.socketpair()
     with closing(heard), closing(told):
         heard.setblocking(False)
@@ -36,7 +37,6 @@ def stopped_by_sigterm() -> Iterator[None]:
             signal.set_wakeup_fd(others)
             yield
             return
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         loop.add_reader(heard, _heed, heard, task)
         try:
             yield

@@ -1,7 +1,12 @@
+from typing import Any
+from uuid import UUID
+
+import httpx
 import pytest
 from prefect import flow
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.responses import OrchestrationResult
 from prefect.exceptions import Abort
 from prefect.flow_engine import run_flow_async
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Crashed, Pending, Running, Scheduled
@@ -27,10 +32,10 @@ async def again(*states: State[None]) -> FlowRun:
         return await client.read_flow_run(run.id)
 
 
-@pytest.mark.parametrize("end", [(), (Cancelled(),)])
-async def test_a_cancelled_run_that_was_put_back_ends_at_once(end: tuple[State[None], ...]) -> None:
-    """Prefect reports a crash where its word came too late; the run is cancelled, and buys nothing."""
-    run = await again(Running(), Cancelling(), Crashed(), *end, BY_ITSELF, Pending())
+@pytest.mark.parametrize("since", [(), (Cancelled(),), (BY_ITSELF, Pending(), Running(), Crashed())])
+async def test_a_cancelled_run_that_was_put_back_ends_at_once(since: tuple[State[None], ...]) -> None:
+    """Prefect reports a crash where its word came too late; the run is cancelled, and buys nothing, however often."""
+    run = await again(Running(), Cancelling(), Crashed(), *since, BY_ITSELF, Pending())
 
     with pytest.raises(Abort, match="It was cancelled"):
         await run_flow_async(buying, flow_run=run)
@@ -56,6 +61,33 @@ async def test_a_cancelled_run_that_was_put_back_ends_at_once(end: tuple[State[N
 async def test_any_other_run_goes_on(before: tuple[State[None], ...]) -> None:
     """One that is new, that only crashed, or that a person wants again, even if it crashes after that."""
     assert await run_flow_async(buying, flow_run=await again(*before)) == "bought"
+
+
+async def test_a_server_that_does_not_take_down_the_end_sells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known to be unwanted is not bought because a word about it was lost."""
+
+    async def refuse(self: PrefectClient, run: UUID, state: State[None], **how: Any) -> OrchestrationResult[None]:
+        if state.is_cancelled():
+            raise httpx.ReadTimeout("busy")
+        return await real(self, run, state, **how)
+
+    run, real = await again(Running(), Cancelling(), Crashed(), BY_ITSELF, Pending()), PrefectClient.set_flow_run_state
+    monkeypatch.setattr(PrefectClient, "set_flow_run_state", refuse)
+
+    with pytest.raises(Abort, match="It was cancelled"):
+        await run_flow_async(buying, flow_run=run)
+
+
+async def test_a_server_that_does_not_answer_leaves_it_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that only crashed, at three in the morning, is not lost because a question was."""
+
+    async def refuse(self: PrefectClient, run: UUID) -> None:
+        raise httpx.ReadTimeout("busy")
+
+    run = await again(Running(), Crashed(), BY_ITSELF, Pending())
+    monkeypatch.setattr(PrefectClient, "read_flow_run_states", refuse)
+
+    assert await run_flow_async(buying, flow_run=run) == "bought"
 
 
 async def test_outside_of_runs_nothing_is_asked() -> None:
